@@ -31,5 +31,5 @@ export interface Template {
 /** Compiles templates of one folder; partials come from `partials/` in it. */
 export interface TemplateEngine {
   /** `src` is relative to the templates folder. Throws E_TEMPLATE with file and line for a syntax error. */
-  compile(src: string, escape: Escape): Template;
+  compile(src: string, escaping: Escape): Template;
 }
