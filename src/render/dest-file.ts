@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync, unlinkSync } from "node:fs";
+import { readFileSync, realpathSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../core/errors.ts";
 import type { TemplateResource } from "../core/resource.ts";
@@ -17,7 +17,7 @@ export interface DestFile {
   stage(text: string): string;
   /** Renames the stage over dest. */
   swap(stage: string, text: string): void;
-  /** Removes a stage that will not be used. */
+  /** Removes a stage that will not be used, if it is still there. */
   discard(stage: string): void;
 }
 
@@ -51,7 +51,7 @@ export function createDestFile(resource: Pick<TemplateResource, "dest" | "mode" 
       known = { text, signature: signatureOf(path) ?? "" };
       attempt(`syncing the folder of ${resource.dest}`, () => syncFolder(dirname(path)));
     },
-    discard: (stage) => attempt(`removing ${stage}`, () => unlinkSync(stage)),
+    discard: (stage) => attempt(`removing ${stage}`, () => rmSync(stage, { force: true })),
   };
 }
 

@@ -1,0 +1,13 @@
+/** Whoever started us and wants to know how we are: systemd, or nobody. */
+export interface Supervisor {
+  /** Everything is as it should be for the first time. Told once. */
+  ready(): void;
+  /** One line for people. */
+  status(text: string): void;
+  /** The main loop has come round once more. */
+  turned(): void;
+  /** How often at least the loop must come round, ms; undefined when nobody watches. */
+  readonly turnEveryMs: number | undefined;
+  /** The end begins. */
+  stopping(): void;
+}

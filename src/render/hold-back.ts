@@ -1,0 +1,25 @@
+import type { Clock } from "../core/clock.ts";
+import type { TemplateResource } from "../core/resource.ts";
+import { type Held, judge } from "./guard.ts";
+import type { Records } from "./records.ts";
+
+/** Asks the guard, and keeps in the state folder since when it says no, so that `confirm_after` survives a restart. */
+export function holdBack(
+  resource: TemplateResource,
+  keys: readonly string[],
+  deps: { readonly records: Records; readonly clock: Clock },
+): Held {
+  const { records, clock } = deps;
+  const { dest, guard } = resource;
+  const ask = () => {
+    const { heldSinceMs } = records.get(dest);
+    const heldForMs = heldSinceMs === 0 ? undefined : clock.wallMs() - heldSinceMs;
+    return judge({ guard, before: records.keys(dest), now: keys, heldForMs });
+  };
+  if (ask() === undefined) return undefined;
+  // another process may have let the data through meanwhile: `render --onetime --allow-shrink`
+  records.refresh(dest);
+  const held = ask();
+  if (held !== undefined && records.get(dest).heldSinceMs === 0) records.update(dest, { heldSinceMs: clock.wallMs() });
+  return held;
+}

@@ -1,0 +1,96 @@
+import { type AppError, errorText } from "../core/errors.ts";
+import type { LogFields, Logger } from "../core/logger.ts";
+import type { TemplateResource } from "../core/resource.ts";
+import { formatMs } from "../lib/duration.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** Says what a pass did, once per change of state: a resource that fails on and on is reported once. */
+export interface Report {
+  outcome(resource: TemplateResource, outcome: Outcome): void;
+  warnings(resource: TemplateResource, warnings: readonly string[]): void;
+  reloadFailures(errors: readonly AppError[]): void;
+  /** A one-shot run ends while a reload is put off by `min_reload_interval`. */
+  deferred(dueInMs: number): void;
+}
+
+/** How many vanished keys a log line names. */
+const NAMED_KEYS = 10;
+
+/** A report that writes to the log. */
+export function createReport(logger: Logger): Report {
+  const lastTrouble = new Map<string, string>();
+  const lastWarnings = new Map<string, ReadonlySet<string>>();
+
+  function trouble(name: string, text: string, say: () => void): void {
+    if (lastTrouble.get(name) === text) return;
+    lastTrouble.set(name, text);
+    say();
+  }
+
+  return {
+    outcome(resource, outcome) {
+      const { name, dest } = resource;
+      switch (outcome.result) {
+        case "current":
+          if (lastTrouble.delete(name)) logger.info("is as it should be again", { resource: name, dest });
+          return;
+        case "changed":
+          lastTrouble.delete(name);
+          logger.info(`wrote ${dest}`, { resource: name, ...timesOf(outcome) });
+          return;
+        case "would-change":
+          logger.info(`would write ${dest}`, { resource: name });
+          return;
+        case "held":
+          trouble(name, outcome.reason, () =>
+            logger.error(`held back: ${outcome.reason}; ${dest} stays as it is`, heldFields(name, outcome)),
+          );
+          return;
+        case "waiting":
+          trouble(name, outcome.reason, () => logger.warn("waiting", { resource: name, for: outcome.reason }));
+          return;
+        case "failed":
+          trouble(name, errorText(outcome.error), () =>
+            logger.error(errorText(outcome.error), failedFields(name, outcome.error)),
+          );
+      }
+    },
+    warnings(resource, warnings) {
+      const before = lastWarnings.get(resource.name);
+      for (const warning of warnings) if (!before?.has(warning)) logger.warn(warning, { resource: resource.name });
+      lastWarnings.set(resource.name, new Set(warnings));
+    },
+    reloadFailures(errors) {
+      for (const error of errors) logger.error(errorText(error), { hint: error.hint });
+    },
+    deferred(dueInMs) {
+      logger.warn("a reload is put off by min_reload_interval", {
+        due_in: formatMs(dueInMs),
+        hint: "the new file is at dest but not in force; a later run, or render --watch, reloads",
+      });
+    },
+  };
+}
+
+function timesOf(outcome: { renderMs: number; checkMs: number; writeMs: number }): LogFields {
+  return {
+    render: formatMs(outcome.renderMs),
+    check: outcome.checkMs === 0 ? undefined : formatMs(outcome.checkMs),
+    write: formatMs(outcome.writeMs),
+  };
+}
+
+function heldFields(name: string, held: { vanished: readonly string[] }): LogFields {
+  const named = held.vanished.slice(0, NAMED_KEYS).join(" ");
+  const more = held.vanished.length - NAMED_KEYS;
+  return {
+    resource: name,
+    vanished: named === "" ? undefined : more > 0 ? `${named} and ${more} more` : named,
+    hint: "if this is meant, run render --onetime --allow-shrink, or see [guard] in the resource",
+  };
+}
+
+function failedFields(name: string, error: AppError): LogFields {
+  const stack = error.code === "E_INTERNAL" && error.cause instanceof Error ? error.cause.stack : undefined;
+  return { resource: name, hint: error.hint, stack };
+}
