@@ -1,0 +1,9 @@
+import type { Checker } from "../src/core/checker.ts";
+
+/**
+ * Every kind there is, by the name the user writes, and how to load it: a checker's file and its client
+ * load only when the kind is used.
+ */
+export const checkers = {
+  memcached: async () => (await import("./memcached.ts")).memcached,
+} as const satisfies Readonly<Record<string, () => Promise<Checker>>>;

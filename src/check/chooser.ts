@@ -1,0 +1,123 @@
+import { targetName } from "../core/checker.ts";
+import type { Clock } from "../core/clock.ts";
+import { type Decision, decide, type Published, publishedName } from "../core/decide.ts";
+import type { Logger } from "../core/logger.ts";
+import { formatMs } from "../lib/duration.ts";
+import { isStale, toCandidate } from "./candidate.ts";
+import { composeEntry } from "./entry-value.ts";
+import { createJournal } from "./journal.ts";
+import type { Member } from "./member.ts";
+import type { GroupOptions } from "./options.ts";
+import type { Publication } from "./publication.ts";
+import { decisionWords, stays } from "./words.ts";
+
+/** Lets the policy decide whenever something happened that may change the choice, and has it published. */
+export interface Chooser {
+  /** A verdict came; `news` is set when it changed what counts for the member, `moved` when it changed anything. */
+  judged(member: Member, news: string | undefined, moved: boolean): void;
+  /** The member may be about to fail: if it is the published one, the others are asked at once. */
+  doubted(member: Member): void;
+  /** What is published, or whether it can be read, has changed. */
+  reconsider(): void;
+}
+
+/** What a chooser works with. */
+export interface ChooserContext {
+  readonly members: () => readonly Member[];
+  readonly publication: Publication;
+  /** For an entry that has none yet; asked for only when there is a member. */
+  readonly proxyport: () => number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Begins each log line: `memcached mem11211`. */
+  readonly who: string;
+  /** Takes over a write that runs beside the caller. */
+  background(work: Promise<void>): void;
+}
+
+/** Decides nothing before the store was read. */
+export function createChooser(options: GroupOptions, context: ChooserContext): Chooser {
+  const { clock, publication, members } = context;
+  const journal = createJournal(context.logger, context.who);
+  /** Servers that were published, are not ours, and were replaced once. */
+  const replaced = new Set<string>();
+  let settled = false;
+  let doubtedMs: number | undefined;
+
+  function evaluate(news?: string, newsIsAboutPublished = false): void {
+    const { published } = publication;
+    if (published === undefined) {
+      journal.tell(news, undefined);
+      return;
+    }
+    const nowMs = clock.monotonicMs();
+    const candidates = members().map((member) => toCandidate(member, nowMs, options.timeoutMs));
+    const decision = decide(candidates, published, replaced);
+    settled = decision.action === "keep";
+    const words = decisionWords(decision, {
+      published,
+      servers: candidates.length,
+      reasonIsKnown: newsIsAboutPublished,
+      readable: publication.readable,
+      dryRun: options.dryRun,
+    });
+    journal.tell(news, { decision, words });
+    act(decision, published);
+  }
+
+  function act(decision: Decision, published: Published): void {
+    if (decision.action === "wait") askStale();
+    if (decision.action !== "publish" || options.dryRun || !publication.readable || publication.writing) return;
+    context.background(publish(decision, published));
+  }
+
+  function askStale(): void {
+    const nowMs = clock.monotonicMs();
+    for (const member of members()) {
+      if (isStale(member, nowMs, options.timeoutMs)) void member.check();
+    }
+  }
+
+  async function publish(decision: Decision & { readonly action: "publish" }, before: Published): Promise<void> {
+    const { port, offset } = options.proxyport;
+    const wanted = {
+      tag: options.tag,
+      target: decision.target,
+      proxyport: context.proxyport(),
+      keepProxyport: port === undefined && offset === undefined,
+    };
+    if (await publication.write(composeEntry(wanted, before))) tellWritten(targetName(decision.target), before);
+    if (!context.signal.aborted) evaluate();
+  }
+
+  function tellWritten(name: string, before: Published): void {
+    const old = publishedName(before);
+    if (old !== undefined && members().every((member) => member.name !== old)) replaced.add(old);
+    journal.assume(stays(name));
+    const after = doubtedMs === undefined ? "" : `, ${formatMs(clock.monotonicMs() - doubtedMs)} after the first doubt`;
+    context.logger.info(`${context.who}: ${name} is published${after}`, { target: name });
+    doubtedMs = undefined;
+  }
+
+  return {
+    judged(member, news, moved) {
+      if (settled && !moved) return;
+      const isPublished = member.name === publishedNow(publication);
+      if (isPublished && member.verdict?.state === "up") doubtedMs = undefined;
+      evaluate(news, isPublished);
+    },
+    doubted(member) {
+      if (member.name !== publishedNow(publication)) return;
+      doubtedMs ??= clock.monotonicMs();
+      for (const other of members()) {
+        if (other !== member) void other.check();
+      }
+    },
+    reconsider: () => evaluate(),
+  };
+}
+
+function publishedNow({ published }: Publication): string | undefined {
+  return published === undefined ? undefined : publishedName(published);
+}

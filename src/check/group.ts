@@ -1,0 +1,152 @@
+import type { Checker } from "../core/checker.ts";
+import type { Clock } from "../core/clock.ts";
+import { entryKey } from "../core/entry.ts";
+import { AppError, isAbort } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Store } from "../core/store.ts";
+import { createChooser } from "./chooser.ts";
+import type { Member, MemberListener } from "./member.ts";
+import { type GroupOptions, proxyportOf, validateGroup } from "./options.ts";
+import { createPublication, type Publication } from "./publication.ts";
+import { createRoster, type Roster } from "./roster.ts";
+import { createUncertainty } from "./uncertainty.ts";
+import { healthNews } from "./words.ts";
+
+/** What a group works with. */
+export interface GroupDeps {
+  readonly checker: Checker;
+  /** Without one nothing is published: servers are probed and what happens to them is told. */
+  readonly store?: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Checks the servers of one tag and publishes the right one until the signal aborts; then it resolves, with
+ * all connections closed. Rejects with E_USAGE and E_CONFIG for options that cannot work, and for a bug;
+ * never because of a server or the store.
+ */
+export async function runGroup(options: GroupOptions, deps: GroupDeps): Promise<void> {
+  validateGroup(options);
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(deps.signal.reason);
+  deps.signal.addEventListener("abort", onAbort, { once: true });
+  if (deps.signal.aborted) onAbort();
+  try {
+    await run(options, deps, stop);
+  } finally {
+    deps.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function run(options: GroupOptions, deps: GroupDeps, stop: AbortController): Promise<void> {
+  const { signal } = stop;
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    if (isAbort(error, signal)) return;
+    failures.push(error);
+    stop.abort(error);
+  };
+  const pending = new Set<Promise<void>>();
+  const background = (work: Promise<void>) => {
+    const guarded = work.catch(fail).finally(() => pending.delete(guarded));
+    pending.add(guarded);
+  };
+  const { roster, follow } = assemble(options, { ...deps, signal }, { fail, background });
+  try {
+    await roster.refresh();
+    background(follow());
+    await tick(options, { ...deps, signal }, () => {
+      for (const member of roster.members) void member.check();
+      roster.refresh().catch(fail);
+    });
+  } catch (error) {
+    fail(error);
+  }
+  await roster.close();
+  await Promise.all(pending);
+  if (failures.length > 0) throw failures[0];
+}
+
+/**
+ * Calls `work` each interval, on a grid that does not drift; ends only by rejecting when the signal aborts.
+ * Ticks that were missed (a paused process) are left out. `work` must not overlap itself by its own means.
+ */
+async function tick(options: GroupOptions, { clock, signal }: GroupDeps, work: () => void): Promise<never> {
+  const { intervalMs, phaseMs = 0 } = options;
+  let nextMs = clock.monotonicMs() + (phaseMs > 0 ? phaseMs : intervalMs);
+  for (;;) {
+    await clock.sleep(Math.max(0, nextMs - clock.monotonicMs()), signal);
+    work();
+    const missed = Math.floor((clock.monotonicMs() - nextMs) / intervalMs);
+    nextMs += (missed + 1) * intervalMs;
+  }
+}
+
+/** The two ways in which work that runs beside the loop reports its end. */
+interface Supervision {
+  fail(error: unknown): void;
+  background(work: Promise<void>): void;
+}
+
+interface Assembly {
+  readonly roster: Roster;
+  /** Keeps the entry in view until the signal aborts. */
+  follow(): Promise<void>;
+}
+
+function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervision): Assembly {
+  const { checker, store, clock, signal } = deps;
+  const { timeoutMs, thresholds, tag, values } = options;
+  const who = `${checker.kind} ${tag}`;
+  const logger = deps.logger.child({ group: `${checker.kind}/${tag}` });
+  const uncertainty = createUncertainty(logger, who);
+  const members = () => roster.members;
+  const onChange = () => chooser.reconsider();
+  const publication =
+    store === undefined
+      ? NOTHING_PUBLISHED
+      : createPublication({ store, key: entryKey(checker.kind, tag), clock, logger, signal, who, onChange });
+  const proxyport = () => firstProxyport(options, checker, members());
+  const { background, fail } = supervision;
+  const chooser = createChooser(options, { members, publication, proxyport, clock, logger, signal, who, background });
+  const listener: MemberListener = {
+    judged(member, verdict, before) {
+      if (options.verbose) logger.debug(`${who}: ${member.name} ${verdict.state}: ${verdict.reason}`);
+      uncertainty.judged(member.name, verdict);
+      chooser.judged(member, healthNews(member, verdict, { before, thresholds }), before !== member.memory);
+    },
+    doubted: (member) => chooser.doubted(member),
+    failed: fail,
+  };
+  const roster = createRoster({
+    checker,
+    values,
+    member: { timeoutMs, thresholds, clock, signal, listener },
+    logger,
+    who,
+    onChange() {
+      // Refuses a proxyport that is none before anything is asked or written.
+      if (roster.members.length > 0) proxyport();
+      for (const member of roster.members) void member.check();
+      chooser.reconsider();
+    },
+  });
+  return { roster, follow: () => publication.follow() };
+}
+
+function firstProxyport(options: GroupOptions, checker: Checker, members: readonly Member[]): number {
+  const [first] = members;
+  if (first === undefined) throw new AppError("E_INTERNAL", "there is no server to take the proxyport from");
+  return proxyportOf(options.proxyport, checker.proxyportOffset, first.target.port);
+}
+
+/** Without a store: nothing is ever read, so nothing is ever decided. */
+const NOTHING_PUBLISHED: Publication = {
+  published: undefined,
+  readable: false,
+  writing: false,
+  follow: () => Promise.resolve(),
+  write: () => Promise.resolve(false),
+};

@@ -1,0 +1,139 @@
+import { type Probe, type Target, targetName } from "../core/checker.ts";
+import type { Clock } from "../core/clock.ts";
+import { type Damped, damp, isInDoubt, type Thresholds, UNSEEN } from "../core/damper.ts";
+import { isAbort } from "../core/errors.ts";
+import type { Verdict } from "../core/verdict.ts";
+import { ask } from "./probe.ts";
+
+/** One target of a group, its kept probe and what is known of it. */
+export interface Member {
+  readonly target: Target;
+  readonly name: string;
+  /** What counts, after damping. */
+  readonly memory: Damped;
+  /** The latest one, undamped; undefined before the first. */
+  readonly verdict: Verdict | undefined;
+  /** When the latest verdict came, on the monotonic clock; -Infinity before the first. */
+  readonly judgedMs: number;
+  /** A verdict is to be expected soon. */
+  readonly asking: boolean;
+  /**
+   * Asks, and after a failure again within milliseconds until it is clear whether the target has failed.
+   * While that goes on, further calls join it. Rejects only for a bug; an abort ends it quietly.
+   */
+  check(): Promise<void>;
+  /** Closes the probe; no listener is called afterwards. */
+  close(): Promise<void>;
+}
+
+/** What a member reports. Called synchronously, and not at all after it was closed. */
+export interface MemberListener {
+  /** A verdict was taken in. `before` is the same object as the member's memory when it changed nothing. */
+  judged(member: Member, verdict: Verdict, before: Damped): void;
+  /** The kept connection is gone, or a probe failed: the target may be about to fail. */
+  doubted(member: Member): void;
+  /** A check failed for a reason that is a bug. */
+  failed(error: unknown): void;
+}
+
+/** What all members of a group share. */
+export interface MemberContext {
+  readonly timeoutMs: number;
+  readonly thresholds: Thresholds;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly listener: MemberListener;
+}
+
+/** Pause before the first question again; it doubles up to {@link LONGEST_PAUSE_MS}. `fall` costs milliseconds. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 50;
+
+/** Checks for the sake of a lost connection are at least this far apart: a server may close after each answer. */
+const LOSS_GAP_MS = 100;
+
+/** Puts a probe under watch. Nothing is asked before the first {@link Member.check}. */
+export function createMember(target: Target, probe: Probe, context: MemberContext): Member {
+  const { clock, listener, signal, timeoutMs, thresholds } = context;
+  let memory = UNSEEN;
+  let verdict: Verdict | undefined;
+  let judgedMs = Number.NEGATIVE_INFINITY;
+  let asking = false;
+  let lost = false;
+  let lossMs = Number.NEGATIVE_INFINITY;
+  let closed = false;
+  let running: Promise<void> | undefined;
+
+  /** True when the question has to be put again soon. */
+  async function askOnce(): Promise<boolean> {
+    asking = true;
+    lost = false;
+    const latest = await ask(probe, timeoutMs, signal);
+    if (closed) return false;
+    const before = memory;
+    verdict = latest;
+    judgedMs = clock.monotonicMs();
+    memory = damp(before, latest, thresholds);
+    asking = lost || (isInDoubt(memory) && latest.state !== "unknown");
+    if (isInDoubt(memory) && !isInDoubt(before)) listener.doubted(member);
+    listener.judged(member, latest, before);
+    return asking;
+  }
+
+  async function settle(delayMs: number): Promise<void> {
+    try {
+      if (delayMs > 0) await clock.sleep(delayMs, signal);
+      for (let pauseMs = FIRST_PAUSE_MS; await askOnce(); pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+        await clock.sleep(pauseMs, signal);
+      }
+    } catch (error) {
+      if (!isAbort(error, signal)) listener.failed(error);
+    }
+  }
+
+  function start(delayMs: number): Promise<void> {
+    if (running !== undefined) return running;
+    const begun = settle(delayMs).finally(() => {
+      asking = false;
+      running = undefined;
+    });
+    running = begun;
+    return begun;
+  }
+
+  const member: Member = {
+    target,
+    name: targetName(target),
+    get memory() {
+      return memory;
+    },
+    get verdict() {
+      return verdict;
+    },
+    get judgedMs() {
+      return judgedMs;
+    },
+    get asking() {
+      return asking;
+    },
+    check() {
+      if (closed) return Promise.resolve();
+      return start(0);
+    },
+    async close() {
+      closed = true;
+      await probe.close();
+      await running;
+    },
+  };
+  probe.onLost?.(() => {
+    if (closed || signal.aborted) return;
+    const nowMs = clock.monotonicMs();
+    const delayMs = Math.max(0, lossMs + LOSS_GAP_MS - nowMs);
+    lossMs = nowMs + delayMs;
+    lost = true;
+    void start(delayMs);
+    listener.doubted(member);
+  });
+  return member;
+}

@@ -1,0 +1,121 @@
+import { targetName } from "../core/checker.ts";
+import type { Damped } from "../core/damper.ts";
+import { decide, type Published, publishedName, readPublished } from "../core/decide.ts";
+import { entryKey } from "../core/entry.ts";
+import { AppError } from "../core/errors.ts";
+import { ABSENT, type Store } from "../core/store.ts";
+import type { Verdict } from "../core/verdict.ts";
+import { toCandidate } from "./candidate.ts";
+import { composeEntry } from "./entry-value.ts";
+import type { GroupDeps } from "./group.ts";
+import type { Member } from "./member.ts";
+import { type GroupOptions, proxyportOf, validateGroup } from "./options.ts";
+import { STORE_TIMEOUT_MS } from "./publication.ts";
+import { createRoster } from "./roster.ts";
+import { decisionWords } from "./words.ts";
+
+/** What a single round found and did. */
+export interface OnceResult {
+  /** A published server is up (without a store: any server is up). The exit code follows from it. */
+  readonly good: boolean;
+  /** The server that is published now, as `host:port`. */
+  readonly published: string | undefined;
+  readonly servers: readonly { readonly name: string; readonly health: Damped["health"]; readonly reason: string }[];
+  /** The entry was changed. */
+  readonly written: boolean;
+  /** What was decided and why, in one clause. */
+  readonly conclusion: string;
+}
+
+/** Losing the race more often than this within one run means that somebody else writes on and on. */
+const MOST_TRIES = 10;
+
+/**
+ * One round: probe all servers (a failed one again, as often as `fall` says), decide, write, as the daemon
+ * does. Rejects when the store cannot be used (E_STORE_*), and with E_USAGE for options that cannot work.
+ */
+export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise<OnceResult> {
+  validateGroup(options);
+  const { checker, clock, logger, signal, store } = deps;
+  const bugs: unknown[] = [];
+  const who = `${checker.kind} ${options.tag}`;
+  const listener = { judged: () => {}, doubted: () => {}, failed: (error: unknown) => void bugs.push(error) };
+  const { timeoutMs, thresholds, values } = options;
+  const member = { timeoutMs, thresholds, clock, signal, listener };
+  const roster = createRoster({ checker, values, member, logger, who, onChange: () => {} });
+  try {
+    await roster.refresh();
+    const { members } = roster;
+    const [first] = members;
+    if (first === undefined) throw new AppError("E_INTERNAL", `${who}: there is no server to check`);
+    const proxyport = proxyportOf(options.proxyport, checker.proxyportOffset, first.target.port);
+    await Promise.all(members.map((one) => one.check()));
+    signal.throwIfAborted();
+    if (bugs.length > 0) throw bugs[0];
+    return store === undefined ? withoutStore(members) : await settle(members, { options, deps, store, proxyport });
+  } finally {
+    await roster.close();
+  }
+}
+
+interface Round {
+  readonly options: GroupOptions;
+  readonly deps: GroupDeps;
+  readonly store: Store;
+  readonly proxyport: number;
+}
+
+async function settle(members: readonly Member[], round: Round): Promise<OnceResult> {
+  const { options, deps, store } = round;
+  const key = entryKey(deps.checker.kind, options.tag);
+  const call = { signal: deps.signal, timeoutMs: STORE_TIMEOUT_MS };
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const pair = await store.get(key, call);
+    const published = readPublished(pair?.value);
+    // All were asked within this round: each answer counts as just given.
+    const candidates = members.map((member) => toCandidate(member, member.judgedMs, options.timeoutMs));
+    const decision = decide(candidates, published, new Set());
+    const view = { published, servers: members.length, reasonIsKnown: false, readable: true, dryRun: options.dryRun };
+    const conclusion = decisionWords(decision, view) ?? "";
+    if (decision.action !== "publish" || options.dryRun)
+      return result(members, published, { written: false, conclusion });
+    const { port, offset } = options.proxyport;
+    const keepProxyport = port === undefined && offset === undefined;
+    const wanted = { tag: options.tag, target: decision.target, proxyport: round.proxyport, keepProxyport };
+    const entry = composeEntry(wanted, published);
+    if (await store.put(key, JSON.stringify(entry), { ...call, ifIndex: pair?.index ?? ABSENT })) {
+      return result(members, { state: "entry", entry }, { written: true, conclusion });
+    }
+  }
+  throw new AppError("E_STORE_STALE", `${key} is changed by somebody else again and again`);
+}
+
+function result(
+  members: readonly Member[],
+  published: Published,
+  done: { readonly written: boolean; readonly conclusion: string },
+): OnceResult {
+  const name = publishedName(published);
+  const good = members.some((member) => member.name === name && member.memory.health === "up");
+  return { good, published: name, servers: members.map(describe), ...done };
+}
+
+function withoutStore(members: readonly Member[]): OnceResult {
+  const up = members.find((member) => member.memory.health === "up");
+  const conclusion = up === undefined ? "no server is up" : `${targetName(up.target)} is up`;
+  return {
+    good: up !== undefined,
+    published: undefined,
+    servers: members.map(describe),
+    written: false,
+    conclusion,
+  };
+}
+
+function describe({ name, memory, verdict }: Member): OnceResult["servers"][number] {
+  return { name, health: memory.health, reason: reasonOf(verdict) };
+}
+
+function reasonOf(verdict: Verdict | undefined): string {
+  return verdict?.reason ?? "not asked";
+}

@@ -1,0 +1,86 @@
+import type { OptionSpec, OptionValues } from "../core/checker.ts";
+import type { Thresholds } from "../core/damper.ts";
+import { isPort } from "../core/entry.ts";
+import { AppError } from "../core/errors.ts";
+
+/** The flags that every checker has beside its own, with their defaults. */
+export const CHECK_OPTIONS = [
+  {
+    name: "tag",
+    type: "string",
+    required: true,
+    argument: "NAME",
+    description: "name of this group of servers: the last part of its key and the name of its listen section",
+  },
+  { name: "interval", type: "duration", default: "1s", description: "time between two rounds of probes" },
+  { name: "timeout", type: "duration", default: "500ms", description: "the longest a server may take to answer" },
+  {
+    name: "fall",
+    type: "integer",
+    default: 2,
+    description: "failed probes in a row, milliseconds apart, until a server counts as down",
+  },
+  {
+    name: "rise",
+    type: "integer",
+    default: 1,
+    description: "good probes in a row until a server that was down counts as up again",
+  },
+  { name: "once", type: "boolean", description: "probe, decide, write and exit: 0 if the published server is good" },
+  { name: "dry-run", type: "boolean", description: "write nothing, only say what would be written" },
+  { name: "proxyport", type: "integer", description: "port that clients use, instead of server port plus offset" },
+  { name: "proxyport-offset", type: "integer", description: "added to the first server's port to get the proxyport" },
+  { name: "verbose", type: "boolean", description: "one line per probe" },
+] as const satisfies readonly OptionSpec[];
+
+/** Validated options of one tag. */
+export interface GroupOptions {
+  readonly tag: string;
+  /** The checker's own options. */
+  readonly values: OptionValues;
+  readonly intervalMs: number;
+  /** For each probe. */
+  readonly timeoutMs: number;
+  readonly thresholds: Thresholds;
+  /** What `--proxyport` and `--proxyport-offset` say; the first wins. */
+  readonly proxyport: { readonly port?: number; readonly offset?: number };
+  /** Say what would be written, write nothing. */
+  readonly dryRun: boolean;
+  /** A debug line per probe. */
+  readonly verbose: boolean;
+  /** When the second round begins, after the start: spreads many tags over the interval, see {@link phaseOf}. */
+  readonly phaseMs?: number;
+}
+
+/** Throws E_USAGE when the numbers make no sense together. */
+export function validateGroup(options: GroupOptions): void {
+  const { intervalMs, timeoutMs, thresholds } = options;
+  if (intervalMs < 10) throw usage("--interval must be at least 10ms");
+  if (timeoutMs < 1) throw usage("--timeout must be at least 1ms");
+  for (const name of ["rise", "fall"] as const) {
+    const count = thresholds[name];
+    if (!Number.isInteger(count) || count < 1) throw usage(`--${name} must be a whole number from 1`);
+  }
+}
+
+/**
+ * The port that clients connect to. It belongs to the tag, not to the server in use: it comes from the port
+ * of the server that is listed first, so that a failover to a server with another port moves no listener.
+ * Throws E_USAGE when it is no port.
+ */
+export function proxyportOf(options: GroupOptions["proxyport"], defaultOffset: number, firstPort: number): number {
+  const { port, offset = defaultOffset } = options;
+  const proxyport = port ?? firstPort + offset;
+  if (isPort(proxyport)) return proxyport;
+  const how = port === undefined ? `${firstPort} + ${offset} = ${proxyport}` : `${port}`;
+  throw usage(`the proxyport must be from 1 to 65535 (is ${how})`, "set it with --proxyport or --proxyport-offset");
+}
+
+/** The offset of the `index`-th of `count` tags, so that their probes are spread evenly over the interval. */
+export function phaseOf(index: number, count: number, intervalMs: number): number {
+  return count === 0 ? 0 : (index % count) * (intervalMs / count);
+}
+
+function usage(message: string, hint?: string): AppError {
+  return new AppError("E_USAGE", message, hint === undefined ? {} : { hint });
+}

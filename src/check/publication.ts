@@ -1,0 +1,182 @@
+import type { Clock } from "../core/clock.ts";
+import { type Published, readPublished } from "../core/decide.ts";
+import type { Entry } from "../core/entry.ts";
+import { isAbort } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { ABSENT, type Index, type Store } from "../core/store.ts";
+import { type Backoff, createBackoff } from "../lib/backoff.ts";
+import { createTrouble } from "./trouble.ts";
+
+/** What the store holds for one tag, as far as is known here, and the way to change it. */
+export interface Publication {
+  /** Undefined before the store has answered for the first time. */
+  readonly published: Published | undefined;
+  /** False while the entry cannot be read: what is known may be old, nothing should be written. */
+  readonly readable: boolean;
+  /** A write is under way, or rests before it may be tried again. */
+  readonly writing: boolean;
+  /** Keeps `published` current until the signal aborts. Rejects only for a bug. */
+  follow(): Promise<void>;
+  /**
+   * Writes if the key is still as it is known here; true when the entry is in. Whatever comes of it, the caller
+   * decides anew then: a lost race is never answered by writing blindly. Rejects only for a bug.
+   */
+  write(entry: Entry): Promise<boolean>;
+}
+
+/** Where an entry lives and who is told about it. */
+export interface PublicationContext {
+  readonly store: Store;
+  readonly key: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Begins each log line: `memcached mem11211`. */
+  readonly who: string;
+  /** Something is to be decided anew. */
+  onChange(): void;
+}
+
+/** The longest that one request to the store may take. */
+export const STORE_TIMEOUT_MS = 5_000;
+
+/** Endless; short enough that a store that returns is noticed at once by a person's measure. */
+const RETRY = { firstMs: 50, maxMs: 2_000 };
+
+interface Known {
+  readonly published: Published;
+  /** Undefined after our own write: only the store knows the new one. */
+  readonly index: Index | undefined;
+}
+
+/** Knows nothing before {@link Publication.follow} runs. */
+export function createPublication(context: PublicationContext): Publication {
+  const { store, key, signal } = context;
+  const { reading, writingTrouble } = createTroubles(context);
+  const writeBackoff = createBackoff(RETRY);
+  let known: Known | undefined;
+  let writing = false;
+  let losses = 0;
+  let toldProblem: string | undefined;
+
+  function learn(pair: { readonly value: string; readonly index: Index } | undefined): void {
+    const published = readPublished(pair?.value);
+    known = { published, index: pair?.index ?? ABSENT };
+    const problem = published.state === "malformed" ? published.problem : undefined;
+    if (problem !== undefined && problem !== toldProblem) {
+      context.logger.warn(`${context.who}: ${key} holds no entry (${problem}); it is replaced when a server is up`, {
+        key,
+      });
+    }
+    toldProblem = problem;
+  }
+
+  async function follow(): Promise<void> {
+    const backoff = createBackoff(RETRY);
+    for (;;) {
+      try {
+        for await (const snapshot of store.watch(key, { signal, timeoutMs: STORE_TIMEOUT_MS })) {
+          backoff.reset();
+          reading.over();
+          learn(snapshot.pairs.find((pair) => pair.key === key));
+          context.onChange();
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        reading.met(error);
+        context.onChange();
+      }
+      if (!(await rest(backoff, context))) return;
+    }
+  }
+
+  async function attempt(before: Known, entry: Entry): Promise<"written" | "lost" | "learned"> {
+    const call = { signal, timeoutMs: STORE_TIMEOUT_MS };
+    if (before.index === undefined) {
+      learn(await store.get(key, call));
+      return "learned";
+    }
+    const won = await store.put(key, JSON.stringify(entry), { ...call, ifIndex: before.index });
+    writingTrouble.over();
+    if (won) return "written";
+    learn(await store.get(key, call));
+    return "lost";
+  }
+
+  async function tryOnce(before: Known, entry: Entry): Promise<boolean> {
+    try {
+      const result = await attempt(before, entry);
+      if (result === "written") {
+        losses = 0;
+        writeBackoff.reset();
+        known = { published: { state: "entry", entry }, index: undefined };
+      }
+      // Losing once is another checker's good work; losing on and on must not become a busy loop.
+      if (result === "lost" && losses++ > 0) await rest(writeBackoff, context);
+      return result === "written";
+    } catch (error) {
+      if (signal.aborted) return false;
+      writingTrouble.met(error);
+      await rest(writeBackoff, context);
+      return false;
+    }
+  }
+
+  async function write(entry: Entry): Promise<boolean> {
+    if (writing || known === undefined) return false;
+    writing = true;
+    try {
+      return await tryOnce(known, entry);
+    } finally {
+      writing = false;
+    }
+  }
+
+  return {
+    get published() {
+      return known?.published;
+    },
+    get readable() {
+      return known !== undefined && !reading.present;
+    },
+    get writing() {
+      return writing;
+    },
+    follow,
+    write,
+  };
+}
+
+function createTroubles({ store, key, logger, clock, who }: PublicationContext) {
+  return {
+    reading: createTrouble(
+      {
+        begins: `${who}: cannot read ${key} from ${store.name}`,
+        meanwhile: "probing goes on, and what has to be written is written when the store answers",
+        ends: `${who}: ${store.name} answers again`,
+      },
+      logger,
+      clock,
+    ),
+    writingTrouble: createTrouble(
+      {
+        begins: `${who}: cannot write ${key} to ${store.name}`,
+        meanwhile: "it is tried again as long as it is needed",
+        ends: `${who}: ${store.name} takes writes again`,
+      },
+      logger,
+      clock,
+    ),
+  };
+}
+
+/** False: stopped meanwhile. */
+async function rest(backoff: Backoff, { clock, signal }: PublicationContext): Promise<boolean> {
+  try {
+    await clock.sleep(backoff.next(), signal);
+    return true;
+  } catch (error) {
+    if (isAbort(error, signal)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,101 @@
+import { type Checker, type OptionValues, type Target, targetName } from "../core/checker.ts";
+import { AppError, errorText } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { createMember, type Member, type MemberContext } from "./member.ts";
+
+/** The targets of a group, in order of preference, as the checker finds them. */
+export interface Roster {
+  readonly members: readonly Member[];
+  /**
+   * Asks the checker for its targets, opens new ones, closes those that are gone. When it cannot be told which
+   * there are the known ones stay: they do not depend on whoever lists them. Rejects with E_USAGE and
+   * E_CONFIG and for a bug.
+   */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Whose targets, and who is told. */
+export interface RosterContext {
+  readonly checker: Checker;
+  readonly values: OptionValues;
+  readonly member: MemberContext;
+  readonly logger: Logger;
+  /** Begins each log line: `memcached mem11211`. */
+  readonly who: string;
+  /** The list is another one than before. */
+  onChange(): void;
+}
+
+/** Empty before the first {@link Roster.refresh}. */
+export function createRoster(context: RosterContext): Roster {
+  const { checker, values, member: shared, logger, who } = context;
+  let members: readonly Member[] = [];
+  let listed: readonly Target[] | undefined;
+  let running: Promise<void> | undefined;
+  let failing = false;
+
+  async function refresh(): Promise<void> {
+    const targets = await discover();
+    // The same array again is what a fixed list gives each second.
+    if (targets === undefined || targets === listed) return;
+    listed = targets;
+    const { next, gone } = reconcile(members, targets, (target) =>
+      createMember(target, checker.open(target, values), shared),
+    );
+    members = next;
+    context.onChange();
+    await Promise.all(gone.map((member) => member.close()));
+  }
+
+  async function discover(): Promise<readonly Target[] | undefined> {
+    const { signal, timeoutMs } = shared;
+    try {
+      const call = (inner: AbortSignal) => checker.discover(values, { signal: inner, timeoutMs });
+      const targets = await withDeadline("the search for servers", timeoutMs, signal, call);
+      if (failing) logger.info(`${who}: the servers can be listed again`);
+      failing = false;
+      return targets;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (error instanceof AppError && error.exitCode === 2) throw error;
+      if (!failing) logger.warn(`${who}: cannot list the servers (${errorText(error)}); those known are kept`);
+      failing = true;
+      return undefined;
+    }
+  }
+
+  return {
+    get members() {
+      return members;
+    },
+    refresh() {
+      running ??= refresh().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+    async close() {
+      // Its failure goes to whoever asked for it.
+      await running?.catch(() => {});
+      await Promise.all(members.map((member) => member.close()));
+      members = [];
+    },
+  };
+}
+
+/** Members whose target is still listed are kept with all that is known of them. */
+function reconcile(
+  members: readonly Member[],
+  targets: readonly Target[],
+  open: (target: Target) => Member,
+): { readonly next: readonly Member[]; readonly gone: readonly Member[] } {
+  const known = new Map(members.map((member) => [member.name, member]));
+  const next = new Map<string, Member>();
+  for (const target of targets) {
+    const name = targetName(target);
+    if (!next.has(name)) next.set(name, known.get(name) ?? open(target));
+  }
+  return { next: [...next.values()], gone: members.filter(({ name }) => !next.has(name)) };
+}

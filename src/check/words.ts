@@ -1,0 +1,67 @@
+import { targetName } from "../core/checker.ts";
+import type { Damped, Thresholds } from "../core/damper.ts";
+import { type Decision, type Published, publishedName } from "../core/decide.ts";
+import type { Verdict } from "../core/verdict.ts";
+import type { Member } from "./member.ts";
+
+/** The news about a target in one clause, or undefined when its health is what it was. */
+export function healthNews(
+  member: Member,
+  verdict: Verdict,
+  change: { readonly before: Damped; readonly thresholds: Thresholds },
+): string | undefined {
+  const { before, thresholds } = change;
+  const { health } = member.memory;
+  if (health === before.health) return undefined;
+  if (health === "up") return `${member.name} is up${before.health === "unseen" ? "" : " again"}`;
+  const wasUsable = before.health === "up" || before.health === "unseen";
+  const count = wasUsable && thresholds.fall > 1 ? `, ${thresholds.fall} of ${thresholds.fall}` : "";
+  return `${member.name} is ${health === "drain" ? "draining" : "down"} (${verdict.reason}${count})`;
+}
+
+/** What a decision is told with. */
+export interface DecisionView {
+  readonly published: Published;
+  readonly servers: number;
+  /** Why the choice must move is told already: the news is about the published server itself. */
+  readonly reasonIsKnown: boolean;
+  /** False: the store does not answer, so the decision has to wait. */
+  readonly readable: boolean;
+  readonly dryRun: boolean;
+}
+
+/** A decision in one clause; undefined when there is nothing to say yet. */
+export function decisionWords(decision: Decision, view: DecisionView): string | undefined {
+  const published = publishedName(view.published);
+  switch (decision.action) {
+    case "wait":
+      return undefined;
+    case "keep":
+      return stays(targetName(decision.target));
+    case "publish":
+      return publishWords(decision, view);
+    case "leave":
+      if (decision.because === "contested") {
+        return `${published} is published again by somebody else though it is not among the servers here; it is left alone`;
+      }
+      return noneWords(published, view);
+  }
+}
+
+/** Said when the published server is a good one. */
+export function stays(name: string): string {
+  return `${name} stays published`;
+}
+
+function publishWords(decision: Decision & { readonly action: "publish" }, view: DecisionView): string {
+  const name = targetName(decision.target);
+  const because = view.reasonIsKnown ? "" : ` (${decision.because})`;
+  if (!view.readable) return `${name} will be published when the store answers${because}`;
+  return `${view.dryRun ? "would publish" : "publishing"} ${name}${because}`;
+}
+
+function noneWords(published: string | undefined, view: DecisionView): string {
+  const who = view.servers === 1 ? "the only server is not up" : `none of the ${view.servers} servers is up`;
+  if (published !== undefined) return `${who}: the entry is left alone (${published})`;
+  return view.published.state === "absent" ? `${who}: nothing is published` : `${who}: the entry is left alone`;
+}

@@ -1,0 +1,104 @@
+import { createConnection, type Socket } from "node:net";
+
+/** A TCP connection that is kept between exchanges and made anew when it is needed and gone. */
+export interface KeptSocket {
+  /**
+   * Sends `request` and resolves with what `read` makes of the bytes received so far, as soon as that is not
+   * undefined. Rejects with what `read` throws, when the connection cannot be made or is lost, and with the
+   * signal's reason; the connection is dropped then, so that a late answer is never taken for another one.
+   * One exchange at a time.
+   */
+  exchange<T>(request: Buffer, read: (received: Buffer) => T | undefined, signal: AbortSignal): Promise<T>;
+  close(): void;
+}
+
+/** Where to, and what to do when the connection ends while nothing is asked. */
+export interface KeptSocketOptions {
+  readonly host: string;
+  readonly port: number;
+  /** More bytes than this in one answer are an error. */
+  readonly maxBytes: number;
+  onLost(reason: string): void;
+}
+
+interface Exchange {
+  receive(received: Buffer): void;
+  fail(error: unknown): void;
+}
+
+/** Connects at the first exchange. */
+export function createKeptSocket(options: KeptSocketOptions): KeptSocket {
+  let socket: Socket | undefined;
+  let pending: Exchange | undefined;
+
+  /** The end of `ended`, told to whom it concerns: the one who is asking, else the listener. Only the first counts. */
+  function end(ended: Socket, error: unknown): void {
+    if (socket !== ended) return;
+    socket = undefined;
+    ended.destroy();
+    if (pending === undefined) options.onLost(error instanceof Error ? error.message : String(error));
+    else pending.fail(error);
+  }
+
+  function connect(): Socket {
+    const made = createConnection({ host: options.host, port: options.port, noDelay: true, keepAlive: true });
+    let received: Buffer | undefined;
+    made.on("data", (chunk: Buffer) => {
+      if (pending === undefined) {
+        end(made, new Error("it sent bytes that nobody asked for"));
+        return;
+      }
+      received = received === undefined ? chunk : Buffer.concat([received, chunk]);
+      if (received.length > options.maxBytes) end(made, new Error("its answer is too long"));
+      else pending.receive(received);
+      if (pending === undefined) received = undefined;
+    });
+    made.on("error", (error) => end(made, error));
+    made.on("end", () => end(made, new Error("it closed the connection")));
+    made.on("close", () => end(made, new Error("the connection was closed")));
+    socket = made;
+    return made;
+  }
+
+  function drop(): void {
+    const dropped = socket;
+    socket = undefined;
+    dropped?.destroy();
+  }
+
+  return {
+    exchange: (request, read, signal) =>
+      new Promise((resolve, reject) => {
+        const finish = () => {
+          pending = undefined;
+          signal.removeEventListener("abort", onAbort);
+        };
+        const fail = (error: unknown) => {
+          finish();
+          drop();
+          reject(error);
+        };
+        const onAbort = () => fail(signal.reason);
+        if (signal.aborted) {
+          reject(signal.reason);
+          return;
+        }
+        signal.addEventListener("abort", onAbort, { once: true });
+        pending = {
+          fail,
+          receive(received) {
+            try {
+              const answer = read(received);
+              if (answer === undefined) return;
+              finish();
+              resolve(answer);
+            } catch (error) {
+              fail(error);
+            }
+          },
+        };
+        (socket ?? connect()).write(request);
+      }),
+    close: drop,
+  };
+}
