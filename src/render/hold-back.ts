@@ -3,7 +3,10 @@ import type { TemplateResource } from "../core/resource.ts";
 import { type Held, judge } from "./guard.ts";
 import type { Records } from "./records.ts";
 
-/** Asks the guard, and keeps in the state folder since when it says no, so that `confirm_after` survives a restart. */
+/**
+ * Asks the guard, and keeps in the state folder since when it says no, so that `confirm_after` survives a restart.
+ * A resource without keys has no data to guard.
+ */
 export function holdBack(
   resource: TemplateResource,
   keys: readonly string[],
@@ -11,6 +14,7 @@ export function holdBack(
 ): Held {
   const { records, clock } = deps;
   const { dest, guard } = resource;
+  if (resource.keys.length === 0) return undefined;
   const ask = () => {
     const { heldSinceMs } = records.get(dest);
     const heldForMs = heldSinceMs === 0 ? undefined : clock.wallMs() - heldSinceMs;

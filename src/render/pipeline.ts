@@ -28,7 +28,8 @@ export interface RenderOptions {
 
 /** What a pipeline works with. */
 export interface PipelineDeps {
-  readonly template: Template;
+  /** Gives the compiled template; throws E_TEMPLATE while it does not compile. */
+  readonly template: () => Template;
   readonly records: Records;
   readonly clock: Clock;
   readonly options: RenderOptions;
@@ -62,7 +63,7 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     if (held !== undefined) return { result: "held", ...held };
 
     const startedMs = clock.monotonicMs();
-    const { text, warnings } = deps.template.render({ pairs, missing: options.missing });
+    const { text, warnings } = deps.template().render({ pairs, missing: options.missing });
     deps.onWarnings(warnings);
     if (resource.outputFormat !== undefined) await checkFormat(text, resource.outputFormat, resource.dest);
     const renderMs = clock.monotonicMs() - startedMs;

@@ -56,6 +56,7 @@ export async function watch(deps: WatchDeps, signal: AbortSignal): Promise<void>
   const wake = createWake();
   const snapshots = new Map<string, Snapshot>();
   const members = deps.pipelines.map(createMember);
+  for (const member of members) if (member.pipeline.resource.keys.length === 0) touch(member, deps);
   const onSnapshot = (snapshot: Snapshot) => {
     snapshots.set(snapshot.prefix, snapshot);
     for (const member of members) if (member.pipeline.resource.keys.includes(snapshot.prefix)) touch(member, deps);

@@ -1,0 +1,90 @@
+import { Command, CommanderError, Option } from "commander";
+import type { Flag } from "../config/flag.ts";
+import { AppError } from "../core/errors.ts";
+
+/** A command line, understood: the flags as typed, by name, and the words that are no flags. */
+export interface ParsedLine {
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly words: readonly string[];
+}
+
+/** What a command looks like in `--help`. */
+export interface CommandShape {
+  /** As the user writes it: `render`, `checkers memcached`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly flags: readonly Flag[];
+  /** Words that are no flags, e.g. `<key>`. */
+  readonly words?: string;
+  /** Stands below the options. */
+  readonly epilog?: string;
+}
+
+/**
+ * Parses one command's words. Undefined when `--help` was asked for and printed. Throws E_USAGE with
+ * commander's own suggestion for a flag it does not know.
+ */
+export function parseLine(shape: CommandShape, argv: readonly string[]): ParsedLine | undefined {
+  const command = build(shape);
+  try {
+    command.parse(argv.map(doubleDash), { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    throw new AppError("E_USAGE", error.message.replace(/^error: /, ""), { hint: `see ${shape.name} --help` });
+  }
+  return { flags: byFlagName(shape.flags, command.opts()), words: command.args };
+}
+
+/** Go's flag package, and so confd, takes `-onetime` for `--onetime`. */
+function doubleDash(word: string): string {
+  return /^-[a-zA-Z][a-zA-Z-]+(=.*)?$/s.test(word) ? `-${word}` : word;
+}
+
+function build(shape: CommandShape): Command {
+  const command = new Command(shape.name)
+    .description(shape.summary)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .helpOption("-h, --help", "show this help");
+  if (shape.words === undefined) command.allowExcessArguments(false);
+  else command.arguments(shape.words);
+  for (const flag of shape.flags) addFlag(command, flag);
+  if (shape.epilog !== undefined) command.addHelpText("after", `\n${shape.epilog}`);
+  return command;
+}
+
+function addFlag(command: Command, flag: Flag): void {
+  const description = `${flag.description}${suffix(flag)}`;
+  const onByDefault = flag.type === "boolean" && flag.default === true;
+  const spell = (name: string) => {
+    if (flag.type === "boolean") return onByDefault ? `--no-${name}` : `--${name}`;
+    return `--${name} <${flag.argument ?? flag.values?.join("|") ?? "VALUE"}>`;
+  };
+  const option = new Option(spell(flag.name), onByDefault ? `do not ${description}` : description);
+  if (flag.section !== undefined) option.helpGroup(`${flag.section}:`);
+  if (flag.hidden) option.hideHelp();
+  command.addOption(option);
+  for (const alias of flag.aliases ?? []) command.addOption(new Option(spell(alias), description).hideHelp());
+}
+
+function suffix(flag: Flag): string {
+  if (flag.default === undefined || flag.default === "" || flag.type === "boolean") return "";
+  return ` (default ${flag.default})`;
+}
+
+/** commander's camelCase back to the names as typed; a `--no-x` that was not given is not given. */
+function byFlagName(
+  flags: readonly Flag[],
+  opts: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const values: Record<string, unknown> = {};
+  for (const flag of flags) {
+    for (const name of [flag.name, ...(flag.aliases ?? [])]) {
+      const value = opts[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+      if (value === undefined || (flag.default === true && value === true)) continue;
+      values[name] = value;
+    }
+  }
+  return values;
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+import { renderCommand } from "./render-command.ts";
+import { runProcess } from "./run.ts";
+
+await runProcess(renderCommand);
