@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+import { checkersCommand } from "./checkers-command.ts";
+import { runProcess } from "./run.ts";
+
+await runProcess(checkersCommand);
