@@ -9,7 +9,7 @@ import { createJournal } from "./journal.ts";
 import type { Member } from "./member.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Publication } from "./publication.ts";
-import { decisionWords, stays } from "./words.ts";
+import { conclude, stays } from "./words.ts";
 
 /** Lets the policy decide whenever something happened that may change the choice, and has it published. */
 export interface Chooser {
@@ -47,7 +47,8 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
 
   function evaluate(news?: string, newsIsAboutPublished = false): void {
     const { published } = publication;
-    if (published === undefined) {
+    // A write that is under way ends with a decision of its own.
+    if (published === undefined || publication.writing) {
       journal.tell(news, undefined);
       return;
     }
@@ -55,20 +56,20 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     const candidates = members().map((member) => toCandidate(member, nowMs, options.timeoutMs));
     const decision = decide(candidates, published, replaced);
     settled = decision.action === "keep";
-    const words = decisionWords(decision, {
+    const conclusion = conclude(decision, {
       published,
       servers: candidates.length,
       reasonIsKnown: newsIsAboutPublished,
       readable: publication.readable,
       dryRun: options.dryRun,
     });
-    journal.tell(news, { decision, words });
+    journal.tell(news, conclusion);
     act(decision, published);
   }
 
   function act(decision: Decision, published: Published): void {
     if (decision.action === "wait") askStale();
-    if (decision.action !== "publish" || options.dryRun || !publication.readable || publication.writing) return;
+    if (decision.action !== "publish" || options.dryRun || !publication.readable) return;
     context.background(publish(decision, published));
   }
 

@@ -12,7 +12,7 @@ import type { Member } from "./member.ts";
 import { type GroupOptions, proxyportOf, validateGroup } from "./options.ts";
 import { STORE_TIMEOUT_MS } from "./publication.ts";
 import { createRoster } from "./roster.ts";
-import { decisionWords } from "./words.ts";
+import { conclude } from "./words.ts";
 
 /** What a single round found and did. */
 export interface OnceResult {
@@ -47,7 +47,7 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
     await roster.refresh();
     const { members } = roster;
     const [first] = members;
-    if (first === undefined) throw new AppError("E_INTERNAL", `${who}: there is no server to check`);
+    if (first === undefined) return nobody();
     const proxyport = proxyportOf(options.proxyport, checker.proxyportOffset, first.target.port);
     await Promise.all(members.map((one) => one.check()));
     signal.throwIfAborted();
@@ -76,7 +76,7 @@ async function settle(members: readonly Member[], round: Round): Promise<OnceRes
     const candidates = members.map((member) => toCandidate(member, member.judgedMs, options.timeoutMs));
     const decision = decide(candidates, published, new Set());
     const view = { published, servers: members.length, reasonIsKnown: false, readable: true, dryRun: options.dryRun };
-    const conclusion = decisionWords(decision, view) ?? "";
+    const conclusion = conclude(decision, view)?.words ?? "";
     if (decision.action !== "publish" || options.dryRun)
       return result(members, published, { written: false, conclusion });
     const { port, offset } = options.proxyport;
@@ -98,6 +98,12 @@ function result(
   const name = publishedName(published);
   const good = members.some((member) => member.name === name && member.memory.health === "up");
   return { good, published: name, servers: members.map(describe), ...done };
+}
+
+/** Why the list is empty was logged when it was asked for. */
+function nobody(): OnceResult {
+  const conclusion = "there is no server to check";
+  return { good: false, published: undefined, servers: [], written: false, conclusion };
 }
 
 function withoutStore(members: readonly Member[]): OnceResult {

@@ -109,7 +109,8 @@ export function createPublication(context: PublicationContext): Publication {
       if (result === "written") {
         losses = 0;
         writeBackoff.reset();
-        known = { published: { state: "entry", entry }, index: undefined };
+        // The watch may have told already, with the new index.
+        if (known === before) known = { published: { state: "entry", entry }, index: undefined };
       }
       // Losing once is another checker's good work; losing on and on must not become a busy loop.
       if (result === "lost" && losses++ > 0) await rest(writeBackoff, context);

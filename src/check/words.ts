@@ -30,21 +30,29 @@ export interface DecisionView {
   readonly dryRun: boolean;
 }
 
+/** What follows from a decision, in words. */
+export interface Conclusion {
+  /** Two conclusions with the same subject need not be told twice. */
+  readonly subject: string;
+  readonly words: string;
+  /** A person should look at it. */
+  readonly isTrouble: boolean;
+}
+
 /** A decision in one clause; undefined when there is nothing to say yet. */
-export function decisionWords(decision: Decision, view: DecisionView): string | undefined {
-  const published = publishedName(view.published);
+export function conclude(decision: Decision, view: DecisionView): Conclusion | undefined {
   switch (decision.action) {
     case "wait":
       return undefined;
     case "keep":
-      return stays(targetName(decision.target));
-    case "publish":
-      return publishWords(decision, view);
+      return plain(stays(targetName(decision.target)));
+    case "publish": {
+      const subject = publishWords(targetName(decision.target), view);
+      const words = view.reasonIsKnown ? subject : `${subject} (${decision.because})`;
+      return { subject, words, isTrouble: false };
+    }
     case "leave":
-      if (decision.because === "contested") {
-        return `${published} is published again by somebody else though it is not among the servers here; it is left alone`;
-      }
-      return noneWords(published, view);
+      return { ...plain(leaveWords(decision.because, view)), isTrouble: true };
   }
 }
 
@@ -53,14 +61,20 @@ export function stays(name: string): string {
   return `${name} stays published`;
 }
 
-function publishWords(decision: Decision & { readonly action: "publish" }, view: DecisionView): string {
-  const name = targetName(decision.target);
-  const because = view.reasonIsKnown ? "" : ` (${decision.because})`;
-  if (!view.readable) return `${name} will be published when the store answers${because}`;
-  return `${view.dryRun ? "would publish" : "publishing"} ${name}${because}`;
+function plain(words: string): Conclusion {
+  return { subject: words, words, isTrouble: false };
 }
 
-function noneWords(published: string | undefined, view: DecisionView): string {
+function publishWords(name: string, view: DecisionView): string {
+  if (!view.readable) return `${name} will be published when the store answers`;
+  return `${view.dryRun ? "would publish" : "publishing"} ${name}`;
+}
+
+function leaveWords(because: "none-up" | "contested", view: DecisionView): string {
+  const published = publishedName(view.published);
+  if (because === "contested") {
+    return `${published} is published again by somebody else though it is not among the servers here; it is left alone`;
+  }
   const who = view.servers === 1 ? "the only server is not up" : `none of the ${view.servers} servers is up`;
   if (published !== undefined) return `${who}: the entry is left alone (${published})`;
   return view.published.state === "absent" ? `${who}: nothing is published` : `${who}: the entry is left alone`;

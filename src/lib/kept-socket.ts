@@ -9,6 +9,7 @@ export interface KeptSocket {
    * One exchange at a time.
    */
   exchange<T>(request: Buffer, read: (received: Buffer) => T | undefined, signal: AbortSignal): Promise<T>;
+  /** Safe to call twice. An exchange that is under way rejects; `onLost` is not called. */
   close(): void;
 }
 
@@ -99,6 +100,9 @@ export function createKeptSocket(options: KeptSocketOptions): KeptSocket {
         };
         (socket ?? connect()).write(request);
       }),
-    close: drop,
+    close() {
+      if (pending === undefined) drop();
+      else pending.fail(new Error("the connection was closed by this side"));
+    },
   };
 }

@@ -1,0 +1,69 @@
+import { runGroup } from "../../../src/check/group.ts";
+import type { GroupOptions } from "../../../src/check/options.ts";
+import { type CaptureLogger, createCaptureLogger } from "../../support/capture-logger.ts";
+import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
+import { createMemoryStore, createScriptedChecker, type MemoryStore, type ScriptedChecker } from "./scripted.ts";
+
+export const KEY = "haproxy/scripted/t";
+
+export const OPTIONS: GroupOptions = {
+  tag: "t",
+  values: {},
+  intervalMs: 1_000,
+  timeoutMs: 500,
+  thresholds: { rise: 1, fall: 2 },
+  proxyport: {},
+  dryRun: false,
+  verbose: false,
+};
+
+/** A group on a clock that stands still, over a store in memory. */
+export interface GroupRun {
+  readonly checker: ScriptedChecker;
+  readonly store: MemoryStore;
+  readonly clock: FakeClock;
+  readonly logger: CaptureLogger;
+  /** Begins; returns when the first round is over. */
+  start(): Promise<void>;
+  /** The port that is published, or undefined. */
+  published(): number | undefined;
+  /** `publish 2` for each write so far, as the port written. */
+  readonly writes: number[];
+  stop(): Promise<void>;
+}
+
+export function createGroupRun(ports: number[], options: Partial<GroupOptions> = {}): GroupRun {
+  const checker = createScriptedChecker(ports);
+  const store = createMemoryStore();
+  const clock = createFakeClock();
+  const logger = createCaptureLogger();
+  const controller = new AbortController();
+  const writes: number[] = [];
+  store.onWrite = (value) => void writes.push(JSON.parse(value).port);
+  let running: Promise<void> = Promise.resolve();
+  return {
+    checker,
+    store,
+    clock,
+    logger,
+    writes,
+    async start() {
+      const deps = { checker, store, clock, logger, signal: controller.signal };
+      running = runGroup({ ...OPTIONS, ...options }, deps);
+      running.catch(() => {});
+      await clock.advance(100);
+    },
+    published() {
+      const value = store.values.get(KEY)?.value;
+      return value === undefined ? undefined : JSON.parse(value).port;
+    },
+    async stop() {
+      controller.abort(new Error("stopped by the test"));
+      await running;
+    },
+  };
+}
+
+export function entryOf(port: number, more: Record<string, unknown> = {}): string {
+  return JSON.stringify({ name: "t", host: "127.0.0.1", port, proxyport: port + 10_000, ...more });
+}

@@ -1,0 +1,426 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { runGroup } from "../../../src/check/group.ts";
+import type { GroupOptions } from "../../../src/check/options.ts";
+import { AppError } from "../../../src/core/errors.ts";
+import { createGroupRun, entryOf, type GroupRun, KEY, OPTIONS } from "./group-run.ts";
+
+let run: GroupRun | undefined;
+
+function group(ports: number[], options: Partial<GroupOptions> = {}): GroupRun {
+  run = createGroupRun(ports, options);
+  return run;
+}
+
+afterEach(async () => {
+  await run?.stop();
+  run = undefined;
+});
+
+describe("a group publishes", () => {
+  test("the first healthy server in order, at once, as the JSON users know", async () => {
+    const { start, store, writes } = group([1, 2]);
+    await start();
+    expect(store.values.get(KEY)?.value).toBe('{"name":"t","host":"127.0.0.1","port":1,"proxyport":10001}');
+    expect(writes).toEqual([1]);
+  });
+
+  test("nothing when a good server is published already", async () => {
+    const { start, store, clock } = group([1, 2]);
+    store.set(KEY, entryOf(2));
+    await start();
+    await clock.advance(10_000);
+    expect(store.calls.put).toBe(0);
+  });
+
+  test("the next server milliseconds after the published one failed twice, without waiting for the next round", async () => {
+    const { start, checker, clock, writes, published } = group([1, 2]);
+    await start();
+    checker.behaviour.set(1, "down");
+    await clock.advance(910);
+    expect(published()).toBe(2);
+    expect(writes).toEqual([1, 2]);
+  });
+
+  test("nothing when one probe is lost and fall is 2", async () => {
+    const { start, checker, clock, writes } = group([1, 2]);
+    await start();
+    let lost = 0;
+    checker.onAnswer = ({ port, state }) => {
+      if (port === 1 && state === "down") {
+        lost += 1;
+        checker.behaviour.set(1, "up");
+      }
+    };
+    for (let round = 0; round < 5; round++) {
+      checker.behaviour.set(1, "down");
+      await clock.advance(1_000);
+    }
+    expect(lost).toBe(5);
+    expect(writes).toEqual([1]);
+  });
+
+  test("nothing when the lost connection comes back, and the next server when it does not", async () => {
+    const { start, checker, clock, writes } = group([1, 2]);
+    await start();
+    checker.lose(1);
+    await clock.advance(50);
+    expect(writes).toEqual([1]);
+    await clock.advance(200);
+    checker.behaviour.set(1, "down");
+    checker.lose(1);
+    await clock.advance(20);
+    expect(writes).toEqual([1, 2]);
+  });
+
+  test("no server that was healthy a while ago and is gone too: it is asked once more before it is published", async () => {
+    const { start, checker, clock, writes } = group([1, 2, 3]);
+    await start();
+    await clock.advance(800);
+    checker.behaviour.set(1, "down");
+    checker.behaviour.set(2, "down");
+    checker.lose(1);
+    await clock.advance(20);
+    expect(writes).toEqual([1, 3]);
+  });
+
+  test("no server of which it cannot be told whether it is up", async () => {
+    const { start, checker, clock, writes } = group([1, 2]);
+    await start();
+    checker.behaviour.set(2, "unknown");
+    await clock.advance(1_000);
+    checker.behaviour.set(1, "down");
+    await clock.advance(5_000);
+    expect(writes).toEqual([1]);
+  });
+
+  test("the same server when it cannot be told whether it is up", async () => {
+    const { start, checker, clock, writes, logger } = group([1, 2]);
+    await start();
+    checker.behaviour.set(1, "unknown");
+    await clock.advance(10_000);
+    expect(writes).toEqual([1]);
+    expect(logger.messages("warn")).toEqual([
+      "scripted t: cannot tell whether 127.0.0.1:1 is up (is unknown); nothing changes because of it",
+    ]);
+  });
+
+  test("nothing new when the first server comes back: no failback", async () => {
+    const { start, checker, clock, writes } = group([1, 2]);
+    checker.behaviour.set(1, "down");
+    await start();
+    checker.behaviour.set(1, "up");
+    await clock.advance(10_000);
+    expect(writes).toEqual([2]);
+  });
+
+  test("a server that was down only after rise good probes", async () => {
+    const { start, checker, clock, published } = group([1], { thresholds: { rise: 3, fall: 1 } });
+    checker.behaviour.set(1, "down");
+    await start();
+    checker.behaviour.set(1, "up");
+    await clock.advance(2_000);
+    expect(published()).toBeUndefined();
+    await clock.advance(1_000);
+    expect(published()).toBe(1);
+  });
+
+  test("anew what somebody deleted", async () => {
+    const { start, store, clock, published } = group([1, 2]);
+    await start();
+    store.set(KEY, undefined);
+    await clock.advance(100);
+    expect(published()).toBe(1);
+  });
+
+  test("nothing over the healthy choice of somebody else", async () => {
+    const { start, store, clock, writes, published } = group([1, 2]);
+    await start();
+    store.set(KEY, entryOf(2));
+    await clock.advance(5_000);
+    expect(published()).toBe(2);
+    expect(writes).toEqual([1]);
+  });
+
+  test("over a value that is no entry, with a warning that names the key", async () => {
+    const { start, store, published, logger } = group([1]);
+    store.set(KEY, "not json");
+    await start();
+    expect(published()).toBe(1);
+    expect(logger.messages("warn")).toEqual([
+      `scripted t: ${KEY} holds no entry (it is not JSON); it is replaced when a server is up`,
+    ]);
+  });
+
+  test("with all fields kept that it does not know, and without those that spoke of the old choice", async () => {
+    const { start, store } = group([1, 2]);
+    store.set(KEY, entryOf(9, { zone: "b", proxyport: 777, servers: [{ host: "127.0.0.1", port: 9 }], reason: "old" }));
+    await start();
+    expect(store.values.get(KEY)?.value).toBe('{"name":"t","host":"127.0.0.1","port":1,"proxyport":777,"zone":"b"}');
+  });
+});
+
+describe("a group on a proxyport", () => {
+  test("takes it from the server listed first, so that it is the same for whoever is chosen", async () => {
+    const { start, checker, store } = group([1, 2]);
+    checker.behaviour.set(1, "down");
+    await start();
+    expect(JSON.parse(store.values.get(KEY)?.value ?? "")).toMatchObject({ port: 2, proxyport: 10_001 });
+  });
+
+  test("refuses one that is no port, before it writes anything", async () => {
+    const { checker, store, clock, logger } = group([60_000]);
+    const deps = { checker, store, clock, logger, signal: new AbortController().signal };
+    await expect(runGroup(OPTIONS, deps)).rejects.toMatchObject({
+      code: "E_USAGE",
+      message: "the proxyport must be from 1 to 65535 (is 60000 + 10000 = 70000)",
+    });
+    expect(store.calls.put).toBe(0);
+    expect(checker.opened.size).toBe(0);
+  });
+});
+
+describe("several checkers", () => {
+  test("a lost race is answered by reading and deciding again, not by writing", async () => {
+    const { start, store, clock, published, writes } = group([1, 2]);
+    store.beforePut = () => {
+      store.beforePut = () => {};
+      store.set(KEY, entryOf(2));
+    };
+    await start();
+    await clock.advance(2_000);
+    expect(published()).toBe(2);
+    expect(writes).toEqual([]);
+    expect(store.calls.put).toBe(1);
+  });
+
+  test("with different lists end with one word each", async () => {
+    const { start, store, clock, writes, logger } = group([1]);
+    await start();
+    store.set(KEY, entryOf(7));
+    await clock.advance(2_000);
+    expect(writes).toEqual([1, 1]);
+    store.set(KEY, entryOf(7));
+    await clock.advance(10_000);
+    expect(writes).toEqual([1, 1]);
+    expect(logger.messages("warn")).toEqual([
+      "scripted t: 127.0.0.1:7 is published again by somebody else though it is not among the servers here; it is left alone",
+    ]);
+  });
+});
+
+describe("when the store fails", () => {
+  const unreachable = new AppError("E_STORE_UNREACHABLE", "connection refused");
+
+  test("probing goes on, and the decision is written when the store returns if it is still true", async () => {
+    const { start, store, checker, clock, writes, logger } = group([1, 2]);
+    await start();
+    logger.clear();
+    store.broken = unreachable;
+    store.cut();
+    checker.behaviour.set(1, "down");
+    await clock.advance(60_000);
+    expect(writes).toEqual([1]);
+    store.broken = undefined;
+    await clock.advance(3_000);
+    expect(writes).toEqual([1, 2]);
+    expect(logger.messages()).toEqual([
+      `scripted t: cannot read ${KEY} from memory:: connection refused; probing goes on, and what has to be written is written when the store answers`,
+      "scripted t: 127.0.0.1:1 is down (is down, 2 of 2); 127.0.0.1:2 will be published when the store answers",
+      expect.stringMatching(/^scripted t: memory: answers again, after [\d.]+ s$/),
+      "scripted t: publishing 127.0.0.1:2 (127.0.0.1:1 is down)",
+      expect.stringMatching(/^scripted t: 127.0.0.1:2 is published, [\d.]+ s after the first doubt$/),
+    ]);
+  });
+
+  test("nothing is written when the published server is back before the store is", async () => {
+    const { start, store, checker, clock, writes } = group([1, 2]);
+    await start();
+    store.broken = unreachable;
+    store.cut();
+    checker.behaviour.set(1, "down");
+    await clock.advance(10_000);
+    checker.behaviour.set(1, "up");
+    await clock.advance(2_000);
+    store.broken = undefined;
+    await clock.advance(5_000);
+    expect(writes).toEqual([1]);
+  });
+
+  test("at the start, the first good server is published when it comes", async () => {
+    const { start, store, clock, writes } = group([1, 2]);
+    store.broken = unreachable;
+    await start();
+    await clock.advance(30_000);
+    store.broken = undefined;
+    await clock.advance(3_000);
+    expect(writes).toEqual([1]);
+  });
+
+  test("only for writing, it is said once and tried until it works", async () => {
+    const { start, store, clock, writes, logger } = group([1]);
+    store.readOnly = new AppError("E_STORE_DENIED", "permission denied", { hint: "the token needs write" });
+    await start();
+    await clock.advance(60_000);
+    expect(store.calls.put).toBeGreaterThan(20);
+    expect(store.calls.put).toBeLessThan(100);
+    store.readOnly = undefined;
+    await clock.advance(3_000);
+    expect(writes).toEqual([1]);
+    expect(logger.messages("warn")).toEqual([
+      `scripted t: cannot write ${KEY} to memory:: permission denied (the token needs write); it is tried again as long as it is needed`,
+    ]);
+    expect(logger.messages("info").filter((line) => line.includes("takes writes again"))).toHaveLength(1);
+  });
+
+  test("in another way than before, that is said too: it needs another person", async () => {
+    const { start, store, clock, logger } = group([1]);
+    await start();
+    logger.clear();
+    store.broken = unreachable;
+    store.cut();
+    await clock.advance(5_000);
+    store.broken = new AppError("E_STORE_DENIED", "permission denied");
+    await clock.advance(5_000);
+    expect(logger.lines.map(({ fields }) => fields["err"])).toEqual(["E_STORE_UNREACHABLE", "E_STORE_DENIED"]);
+  });
+});
+
+describe("what is told", () => {
+  test("a failover: what happened and what follows in one line, then how long it took", async () => {
+    const { start, checker, clock, logger } = group([1, 2]);
+    await start();
+    logger.clear();
+    checker.behaviour.set(1, "down");
+    checker.lose(1);
+    await clock.advance(50);
+    expect(logger.messages()).toEqual([
+      "scripted t: 127.0.0.1:1 is down (is down, 2 of 2); publishing 127.0.0.1:2",
+      "scripted t: 127.0.0.1:2 is published, 5.0 ms after the first doubt",
+    ]);
+  });
+
+  test("nobody alive: once, and once when one is back", async () => {
+    const { start, checker, clock, logger, writes } = group([1, 2]);
+    await start();
+    logger.clear();
+    checker.behaviour.set(1, "down");
+    checker.behaviour.set(2, "down");
+    await clock.advance(30_000);
+    checker.behaviour.set(2, "up");
+    await clock.advance(5_000);
+    const none = logger.messages().filter((line) => line.includes("none of the 2 servers is up"));
+    expect(none).toEqual([expect.stringContaining("the entry is left alone (127.0.0.1:1)")]);
+    expect(logger.messages().at(-2)).toBe(
+      "scripted t: 127.0.0.1:2 is up again; publishing 127.0.0.1:2 (127.0.0.1:1 is down)",
+    );
+    expect(writes).toEqual([1, 2]);
+  });
+
+  test("a healthy hour tells nothing and writes nothing", async () => {
+    const { start, clock, logger, store } = group([1, 2], { intervalMs: 10_000 });
+    await start();
+    logger.clear();
+    const before = { ...store.calls };
+    await clock.advance(3_600_000);
+    expect(logger.lines).toEqual([]);
+    expect(store.calls).toEqual(before);
+  });
+
+  test("each probe, with --verbose", async () => {
+    const { start, clock, logger } = group([1], { verbose: true });
+    await start();
+    await clock.advance(2_000);
+    expect(logger.messages("debug")).toEqual(Array(3).fill("scripted t: 127.0.0.1:1 up: is up"));
+  });
+
+  test("what it would publish, once, with --dry-run, and nothing is written", async () => {
+    const { start, clock, logger, store } = group([1], { dryRun: true });
+    await start();
+    await clock.advance(10_000);
+    expect(store.calls.put).toBe(0);
+    expect(logger.messages().filter((line) => line.includes("would publish 127.0.0.1:1"))).toHaveLength(1);
+  });
+});
+
+describe("the loop", () => {
+  test("asks each server once per interval, on a grid that does not drift", async () => {
+    const { start, checker, clock } = group([1]);
+    const askedMs: number[] = [];
+    checker.onAnswer = () => void askedMs.push(clock.monotonicMs());
+    await start();
+    await clock.advance(4_900);
+    expect(askedMs).toEqual([0, 1_000, 2_000, 3_000, 4_000, 5_000]);
+  });
+
+  test("begins the second round at its own phase, so that many tags are spread over the interval", async () => {
+    const { start, checker, clock } = group([1], { phaseMs: 250 });
+    const askedMs: number[] = [];
+    checker.onAnswer = () => void askedMs.push(clock.monotonicMs());
+    await start();
+    await clock.advance(2_900);
+    expect(askedMs).toEqual([0, 250, 1_250, 2_250]);
+  });
+
+  test("a server that loses its connection after each answer is not asked in a busy loop", async () => {
+    const { start, checker, clock } = group([1]);
+    let asked = 0;
+    checker.onAnswer = () => {
+      asked += 1;
+      setImmediate(() => checker.lose(1));
+    };
+    await start();
+    for (let round = 0; round < 100; round++) await clock.advance(10);
+    expect(asked).toBeLessThan(30);
+  });
+
+  test("follows a list of servers that changes", async () => {
+    const ports = [1, 2];
+    const { start, checker, clock, published, writes } = group(ports);
+    await start();
+    ports.splice(0, 2, 3);
+    await clock.advance(1_100);
+    expect([...checker.opened]).toEqual([3]);
+    expect(published()).toBe(3);
+    expect(writes).toEqual([1, 3]);
+  });
+
+  test("keeps the servers it knows when they cannot be listed", async () => {
+    const { start, checker, clock, published, logger } = group([1, 2]);
+    await start();
+    checker.discover = () => Promise.reject(new Error("the master is gone"));
+    checker.behaviour.set(1, "down");
+    await clock.advance(5_000);
+    expect(published()).toBe(2);
+    expect(logger.messages("warn")).toEqual([
+      "scripted t: cannot list the servers (the master is gone); those known are kept",
+    ]);
+  });
+
+  test("ends with all probes closed when it is told to stop", async () => {
+    const one = group([1, 2]);
+    await one.start();
+    expect(one.checker.opened.size).toBe(2);
+    await one.stop();
+    expect(one.checker.opened.size).toBe(0);
+    expect(one.clock.sleepers).toBe(0);
+  });
+
+  test("ends with the error when there is a bug, instead of going on blindly", async () => {
+    const { checker, store, clock, logger } = group([1]);
+    store.put = () => Promise.reject(new TypeError("a bug"));
+    const deps = { checker, store, clock, logger, signal: new AbortController().signal };
+    await expect(runGroup(OPTIONS, deps)).rejects.toThrow("a bug");
+    expect(checker.opened.size).toBe(0);
+  });
+
+  test.each([
+    ["--interval must be at least 10ms", { intervalMs: 1 }],
+    ["--timeout must be at least 1ms", { timeoutMs: 0 }],
+    ["--fall must be a whole number from 1", { thresholds: { rise: 1, fall: 0 } }],
+    ["--rise must be a whole number from 1", { thresholds: { rise: 1.5, fall: 1 } }],
+  ])("refuses options that cannot work: %s", async (message, options) => {
+    const { checker, clock, logger } = group([1]);
+    const deps = { checker, clock, logger, signal: new AbortController().signal };
+    await expect(runGroup({ ...OPTIONS, ...options }, deps)).rejects.toMatchObject({ code: "E_USAGE", message });
+  });
+});

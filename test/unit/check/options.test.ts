@@ -1,0 +1,35 @@
+import { describe, expect, test } from "vitest";
+import { phaseOf, proxyportOf } from "../../../src/check/options.ts";
+
+describe("the proxyport", () => {
+  test.each([
+    ["is the first server's port and the kind's offset", {}, 16_211],
+    ["takes the offset of --proxyport-offset", { offset: 10_050 }, 21_261],
+    ["may have an offset of 0", { offset: 0 }, 11_211],
+    ["may have a negative offset", { offset: -1_000 }, 10_211],
+    ["is what --proxyport says", { port: 9_000 }, 9_000],
+    ["is what --proxyport says when both are given", { port: 9_000, offset: 1 }, 9_000],
+  ])("%s", (_, options, proxyport) => {
+    expect(proxyportOf(options, 5_000, 11_211)).toBe(proxyport);
+  });
+
+  test.each([
+    [{ offset: 60_000 }, "11211 + 60000 = 71211"],
+    [{ offset: -11_211 }, "11211 + -11211 = 0"],
+    [{ port: 0 }, "0"],
+    [{ port: 65_536 }, "65536"],
+    [{ port: 1.5 }, "1.5"],
+  ])("%o is refused with its sum", (options, shown) => {
+    expect(() => proxyportOf(options, 5_000, 11_211)).toThrow(
+      expect.objectContaining({
+        code: "E_USAGE",
+        message: `the proxyport must be from 1 to 65535 (is ${shown})`,
+      }),
+    );
+  });
+});
+
+test("tags are spread evenly over the interval", () => {
+  expect([0, 1, 2, 3].map((index) => phaseOf(index, 4, 1_000))).toEqual([0, 250, 500, 750]);
+  expect(phaseOf(0, 0, 1_000)).toBe(0);
+});

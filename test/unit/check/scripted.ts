@@ -1,0 +1,172 @@
+import type { Checker, Probe, Target } from "../../../src/core/checker.ts";
+import { AppError } from "../../../src/core/errors.ts";
+import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../../../src/core/store.ts";
+import type { Verdict, VerdictState } from "../../../src/core/verdict.ts";
+
+/** What a scripted server does when it is asked: a state, or no answer until its deadline. */
+export type Behaviour = VerdictState | "hang";
+
+/** One question that was put. */
+export interface Question {
+  readonly port: number;
+  readonly state: VerdictState;
+}
+
+/** A kind of service whose servers do what the test says. */
+export interface ScriptedChecker extends Checker {
+  /** By port; "up" for those not named. */
+  readonly behaviour: Map<number, Behaviour>;
+  /** Called for each answered question. */
+  onAnswer: (question: Question) => void;
+  /** Ends the kept connection of a server. */
+  lose(port: number): void;
+  readonly open: (target: Target) => Probe;
+  /** Ports of the probes that are open. */
+  readonly opened: Set<number>;
+}
+
+/** Servers are `127.0.0.1` with the given ports, in order; change `ports` to change the list. */
+export function createScriptedChecker(ports: number[]): ScriptedChecker {
+  const behaviour = new Map<number, Behaviour>();
+  const listeners = new Map<number, (reason: string) => void>();
+  const opened = new Set<number>();
+  let listed = "";
+  let targets: readonly Target[] = [];
+  const checker: ScriptedChecker = {
+    kind: "scripted",
+    summary: "for tests",
+    proxyportOffset: 10_000,
+    options: [],
+    behaviour,
+    opened,
+    onAnswer: () => {},
+    lose: (port) => listeners.get(port)?.("connection reset"),
+    async discover() {
+      if (listed !== ports.join()) {
+        listed = ports.join();
+        targets = ports.map((port) => ({ host: "127.0.0.1", port }));
+      }
+      return targets;
+    },
+    open({ port }) {
+      opened.add(port);
+      return {
+        async check({ signal }): Promise<Verdict> {
+          const state = behaviour.get(port) ?? "up";
+          if (state === "hang")
+            await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+          if (state === "hang") throw new Error("unreachable");
+          checker.onAnswer({ port, state });
+          return { state, reason: `is ${state}` };
+        },
+        onLost: (listener) => void listeners.set(port, listener),
+        async close() {
+          opened.delete(port);
+          listeners.delete(port);
+        },
+      };
+    },
+  };
+  return checker;
+}
+
+/** A store in memory that a test can break, and that shows each write. */
+export interface MemoryStore extends Store {
+  readonly values: Map<string, { value: string; index: number }>;
+  /** Every call fails with it while it is set. */
+  broken: AppError | undefined;
+  /** Only writes fail with it. */
+  readOnly: AppError | undefined;
+  /** Calls so far. */
+  readonly calls: { get: number; put: number; watch: number };
+  /** Runs before each put is judged: a place for another checker to come first. */
+  beforePut: () => void;
+  /** A write by somebody else. */
+  set(key: string, value: string | undefined): void;
+  /** Ends all watches with the error of `broken`. */
+  cut(): void;
+  onWrite: (value: string, before: string | undefined) => void;
+}
+
+export function createMemoryStore(): MemoryStore {
+  const values = new Map<string, { value: string; index: number }>();
+  const watchers = new Set<() => void>();
+  let index = 0;
+  const pair = (key: string): Pair | undefined => {
+    const found = values.get(key);
+    return found === undefined ? undefined : { key, value: found.value, index: `${found.index}` };
+  };
+  const snapshot = (key: string): Snapshot => {
+    const found = pair(key);
+    return { prefix: key, pairs: found === undefined ? [] : [found] };
+  };
+  const wake = () => {
+    for (const watcher of [...watchers]) watcher();
+  };
+  const failIfBroken = () => {
+    if (store.broken !== undefined) throw store.broken;
+  };
+  const store: MemoryStore = {
+    name: "memory:",
+    values,
+    broken: undefined,
+    readOnly: undefined,
+    calls: { get: 0, put: 0, watch: 0 },
+    beforePut: () => {},
+    onWrite: () => {},
+    set(key, value) {
+      index += 1;
+      if (value === undefined) values.delete(key);
+      else values.set(key, { value, index });
+      wake();
+    },
+    cut: wake,
+    async get(key) {
+      store.calls.get += 1;
+      failIfBroken();
+      return pair(key);
+    },
+    async list(prefix) {
+      failIfBroken();
+      return snapshot(prefix);
+    },
+    async *watch(key, { signal }) {
+      store.calls.watch += 1;
+      for (;;) {
+        signal.throwIfAborted();
+        failIfBroken();
+        const seen = pair(key)?.index;
+        yield snapshot(key);
+        while (store.broken === undefined && !signal.aborted && pair(key)?.index === seen)
+          await change(watchers, signal);
+      }
+    },
+    async put(key, value, call: WriteCall) {
+      store.calls.put += 1;
+      failIfBroken();
+      if (store.readOnly !== undefined) throw store.readOnly;
+      store.beforePut();
+      if (call.ifIndex !== undefined && call.ifIndex !== (pair(key)?.index ?? ABSENT)) return false;
+      store.onWrite(value, pair(key)?.value);
+      store.set(key, value);
+      return true;
+    },
+    async delete() {
+      throw new AppError("E_INTERNAL", "a checker never deletes");
+    },
+    async close() {},
+  };
+  return store;
+}
+
+function change(watchers: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      watchers.delete(done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    watchers.add(done);
+    signal.addEventListener("abort", done);
+  });
+}
