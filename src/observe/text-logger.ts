@@ -44,7 +44,8 @@ export function createTextLogger(options: TextLoggerOptions, base: LogFields = {
 }
 
 function formatLine(level: Level, message: string, fields: LogFields, options: TextLoggerOptions): string {
-  const { hint, stack, ...rest } = fields;
+  // messages name their group in words; the field is for machines
+  const { hint, stack, group: _, ...rest } = fields;
   const [first = "", ...below] = printable(message).split("\n");
   const time = options.wallMs === undefined ? "" : `${new Date(options.wallMs()).toISOString()} `;
   const word = options.colour ? `${PAINT[level]}${level.padEnd(5)}${RESET}` : level.padEnd(5);

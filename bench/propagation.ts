@@ -1,0 +1,102 @@
+// PUT sent → dest has the new content, beside a floor in the same run. `npm run bench:propagation`
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startConsul } from "../test/support/consul.ts";
+import { eventually } from "../test/support/eventually.ts";
+import type { Launched } from "../test/support/launch.ts";
+import { releaseAll } from "../test/support/releases.ts";
+import { tempDir } from "../test/support/temp-dir.ts";
+import { startFloor, startRender } from "./support/contestants.ts";
+import { followFile } from "./support/file-news.ts";
+import { percentile, summary, verdict } from "./support/stats.ts";
+import { createWriter, entryValue, fill, writeConfdir } from "./support/workload.ts";
+
+const SIZES = [10, 1_000, 10_000];
+const BLOCKS = 6;
+const SAMPLES_PER_BLOCK = 25;
+const WARM_UP = 10;
+/** After quiet: longer than the gap between two blocking queries of either. */
+const PAUSE_MS = 140;
+const TARGET = 1.15;
+
+interface Contestant {
+  readonly name: string;
+  readonly dest: string;
+  readonly start: () => Launched;
+  readonly samples: number[];
+  readonly logs: string[];
+}
+
+async function main(): Promise<void> {
+  const only = process.argv[2] === undefined ? SIZES : [Number(process.argv[2])];
+  for (const size of only) await measureSize(size);
+  await releaseAll();
+}
+
+async function measureSize(size: number): Promise<void> {
+  const consul = await startConsul();
+  await fill(consul, size);
+  const dir = tempDir("bench");
+  const floor = { name: "floor", dest: join(dir, "floor.cfg"), samples: [], logs: [] };
+  const ours = { name: "render", dest: join(dir, "render.cfg"), samples: [], logs: [] };
+  const confdir = writeConfdir(join(dir, "confdir"), ours.dest);
+  const contestants: Contestant[] = [
+    { ...floor, start: () => startFloor(consul, floor.dest) },
+    { ...ours, start: () => startRender(consul, { confdir, stateDir: join(dir, "state"), logLevel: "debug" }) },
+  ];
+  // in turn, so that a slow moment of the machine falls on both
+  for (let block = 0; block < BLOCKS; block++)
+    for (const contestant of contestants) await runBlock(contestant, { consul, size });
+  report(size, contestants);
+  await consul.stop();
+}
+
+async function runBlock(
+  contestant: Contestant,
+  { consul, size }: { consul: Awaited<ReturnType<typeof startConsul>>; size: number },
+) {
+  const process = contestant.start();
+  const writer = createWriter(consul);
+  await eventually(`${contestant.name} wrote its file`, () => existsSync(contestant.dest));
+  const news = followFile(contestant.dest);
+  for (let n = 0; n < WARM_UP + SAMPLES_PER_BLOCK; n++) {
+    await sleep(PAUSE_MS + Math.random() * 20);
+    const i = Math.floor(Math.random() * size);
+    const host = `10.${1 + Math.floor(Math.random() * 250)}.${1 + Math.floor(Math.random() * 250)}.${1 + Math.floor(Math.random() * 250)}`;
+    const seen = news.until(`${JSON.parse(entryValue(i, host)).name}-memcached ${host}:`);
+    const sentMs = performance.now();
+    await writer.put(i, host);
+    const atMs = await seen;
+    if (n >= WARM_UP) contestant.samples.push(atMs - sentMs);
+  }
+  news.close();
+  writer.close();
+  await process.stop();
+  contestant.logs.push(process.stderr());
+}
+
+function report(size: number, [floor, ours]: readonly Contestant[]): void {
+  if (floor === undefined || ours === undefined) throw new Error("two contestants are expected");
+  console.log(`\n${size} keys: PUT sent → dest has the new content`);
+  console.log(`  floor   ${summary(floor.samples)}`);
+  console.log(`  render  ${summary(ours.samples)}`);
+  console.log(`  where render's time goes (medians, ms): ${breakdown(ours)}`);
+  const ratio = percentile(ours.samples, 50) / percentile(floor.samples, 50);
+  console.log(`  ${verdict(`render's p50 over the floor's at ${size} keys`, ratio, TARGET)}`);
+}
+
+/** From the program's own log; fetch is what remains: Consul's commit, its answer, and the way of both. */
+function breakdown(contestant: Contestant): string {
+  const text = contestant.logs.join("");
+  const all = (pattern: RegExp) => [...text.matchAll(pattern)].map((match) => Number(match[1]));
+  const parse = percentile(all(/parse="?([\d.]+) ms/g), 50);
+  const render = percentile(all(/render="?([\d.]+) ms/g), 50);
+  const write = percentile(all(/write="?([\d.]+) ms/g), 50);
+  const fetch =
+    percentile(contestant.samples, 50) -
+    [parse, render, write].filter((ms) => !Number.isNaN(ms)).reduce((a, b) => a + b, 0);
+  return `fetch ${fetch.toFixed(1)}, parse ${parse.toFixed(1)}, render ${render.toFixed(1)}, write ${write.toFixed(1)}`;
+}
+
+await main();
