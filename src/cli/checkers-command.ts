@@ -10,9 +10,9 @@ import type { Checker } from "../core/checker.ts";
 import { isName } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
 import { nearest } from "../lib/nearest.ts";
+import type { Signals } from "../lib/process-signals.ts";
 import { systemClock } from "../lib/system-clock.ts";
 import { parseLine } from "./parse.ts";
-import type { Signals } from "./run.ts";
 import { openLogger } from "./world.ts";
 
 /** `checkers <kind> …`: parses its words, runs it, resolves to the exit code. */

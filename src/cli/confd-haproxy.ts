@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { AppError } from "../core/errors.ts";
 import { nearest } from "../lib/nearest.ts";
-import { runProcess, type Signals } from "./run.ts";
+import type { Signals } from "../lib/process-signals.ts";
+import { runProcess } from "./run.ts";
 import { VERSION } from "./version.ts";
 
 type Command = (argv: readonly string[], signals: Signals) => Promise<number>;

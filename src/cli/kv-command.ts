@@ -6,9 +6,9 @@ import { LOG_FLAGS, STORE_FLAGS } from "../config/flags-common.ts";
 import { resolveOptions } from "../config/resolve.ts";
 import { storeOptions } from "../config/store.ts";
 import { AppError } from "../core/errors.ts";
+import type { Signals } from "../lib/process-signals.ts";
 import { systemClock } from "../lib/system-clock.ts";
 import { parseLine } from "./parse.ts";
-import type { Signals } from "./run.ts";
 import { openLogger } from "./world.ts";
 
 const FLAGS: readonly Flag[] = [

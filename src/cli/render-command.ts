@@ -8,11 +8,11 @@ import { defaultStateDir } from "../config/state-dir.ts";
 import { storeOptions } from "../config/store.ts";
 import { AppError } from "../core/errors.ts";
 import type { Missing } from "../core/template-engine.ts";
+import type { Signals } from "../lib/process-signals.ts";
 import { systemClock } from "../lib/system-clock.ts";
 import { createSupervisor } from "../observe/systemd.ts";
 import { showDiff } from "./diff.ts";
 import { type CommandShape, parseLine } from "./parse.ts";
-import type { Signals } from "./run.ts";
 import { openLogger, wantsColour } from "./world.ts";
 
 const SHAPE: CommandShape = {

@@ -3,7 +3,7 @@ import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { TemplateResource } from "../core/resource.ts";
-import type { Snapshot } from "../core/store.ts";
+import type { Pair, Snapshot } from "../core/store.ts";
 import type { Missing, Template } from "../core/template-engine.ts";
 import { checkStage } from "./check.ts";
 import { createDestFile } from "./dest-file.ts";
@@ -63,20 +63,25 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     if (held !== undefined) return { result: "held", ...held };
 
     const startedMs = clock.monotonicMs();
-    const { text, warnings } = deps.template().render({ pairs, missing: options.missing });
-    deps.onWarnings(warnings);
+    const text = renderText(pairs);
     if (resource.outputFormat !== undefined) await checkFormat(text, resource.outputFormat, resource.dest);
     const renderMs = clock.monotonicMs() - startedMs;
 
-    if (dest.isCurrent(text)) {
-      settle(keys);
-      return { result: "current" };
-    }
+    const outcome = dest.isCurrent(text) ? CURRENT : await bringToDest(text, renderMs, call);
+    if (outcome.result === "current" || outcome.result === "changed") settle(keys);
+    return outcome;
+  }
+
+  function renderText(pairs: readonly Pair[]): string {
+    const { text, warnings } = deps.template().render({ pairs, missing: options.missing });
+    deps.onWarnings(warnings);
+    return text;
+  }
+
+  async function bringToDest(text: string, renderMs: number, call: PassCall): Promise<Outcome> {
     if (options.noop) return { result: "would-change", before: dest.read() ?? "", after: text };
     if (refused?.text === text && !call.again) return { result: "failed", error: refused.error };
-    const times = await replace(text, call);
-    settle(keys);
-    return { result: "changed", renderMs, ...times };
+    return { result: "changed", renderMs, ...(await replace(text, call)) };
   }
 
   async function replace(text: string, call: Call): Promise<{ checkMs: number; writeMs: number }> {
@@ -116,6 +121,8 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     },
   };
 }
+
+const CURRENT: Outcome = { result: "current" };
 
 function outcomeOf(error: unknown, missing: Missing): Outcome {
   if (!(error instanceof AppError)) {
