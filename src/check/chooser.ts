@@ -32,7 +32,7 @@ export interface ChooserContext {
   readonly signal: AbortSignal;
   /** Begins each log line: `memcached mem11211`. */
   readonly who: string;
-  /** Takes over a write that runs beside the caller. */
+  /** Takes over work that runs beside the caller. */
   background(work: Promise<void>): void;
 }
 
@@ -88,7 +88,10 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
       proxyport: context.proxyport(),
       keepProxyport: port === undefined && offset === undefined,
     };
-    if (await publication.write(composeEntry(wanted, before))) tellWritten(targetName(decision.target), before);
+    if (await publication.write(composeEntry(wanted, before))) {
+      tellWritten(targetName(decision.target), before);
+      context.background(publication.confirm());
+    }
     if (!context.signal.aborted) evaluate();
   }
 

@@ -149,4 +149,5 @@ const NOTHING_PUBLISHED: Publication = {
   writing: false,
   follow: () => Promise.resolve(),
   write: () => Promise.resolve(false),
+  confirm: () => Promise.resolve(),
 };

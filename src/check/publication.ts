@@ -1,10 +1,10 @@
 import type { Clock } from "../core/clock.ts";
 import { type Published, readPublished } from "../core/decide.ts";
 import type { Entry } from "../core/entry.ts";
-import { isAbort } from "../core/errors.ts";
+import { AppError, isAbort } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { ABSENT, type Index, type Store } from "../core/store.ts";
-import { type Backoff, createBackoff } from "../lib/backoff.ts";
+import { createBackoff } from "../lib/backoff.ts";
 import { createTrouble } from "./trouble.ts";
 
 /** What the store holds for one tag, as far as is known here, and the way to change it. */
@@ -22,6 +22,12 @@ export interface Publication {
    * decides anew then: a lost race is never answered by writing blindly. Rejects only for a bug.
    */
   write(entry: Entry): Promise<boolean>;
+  /**
+   * After a write that is in: makes sure that we and the store mean the same. The watch tells of changes of
+   * content, so it is silent when somebody puts back what was there before ours quickly enough. Resolves
+   * when the watch has spoken or the entry was read. Rejects only for a bug.
+   */
+  confirm(): Promise<void>;
 }
 
 /** Where an entry lives and who is told about it. */
@@ -42,6 +48,9 @@ export const STORE_TIMEOUT_MS = 5_000;
 
 /** Endless; short enough that a store that returns is noticed at once by a person's measure. */
 const RETRY = { firstMs: 50, maxMs: 2_000 };
+
+/** How long the watch has to show our own write before it is read. */
+const CONFIRM_MS = 1_000;
 
 interface Known {
   readonly published: Published;
@@ -86,7 +95,7 @@ export function createPublication(context: PublicationContext): Publication {
         reading.met(error);
         context.onChange();
       }
-      if (!(await rest(backoff, context))) return;
+      if (!(await pause(backoff.next(), context))) return;
     }
   }
 
@@ -113,12 +122,12 @@ export function createPublication(context: PublicationContext): Publication {
         if (known === before) known = { published: { state: "entry", entry }, index: undefined };
       }
       // Losing once is another checker's good work; losing on and on must not become a busy loop.
-      if (result === "lost" && losses++ > 0) await rest(writeBackoff, context);
+      if (result === "lost" && losses++ > 0) await pause(writeBackoff.next(), context);
       return result === "written";
     } catch (error) {
       if (signal.aborted) return false;
       writingTrouble.met(error);
-      await rest(writeBackoff, context);
+      await pause(writeBackoff.next(), context);
       return false;
     }
   }
@@ -130,6 +139,19 @@ export function createPublication(context: PublicationContext): Publication {
       return await tryOnce(known, entry);
     } finally {
       writing = false;
+    }
+  }
+
+  async function confirm(): Promise<void> {
+    while (known?.index === undefined && (await pause(CONFIRM_MS, context))) {
+      if (known?.index !== undefined) return;
+      try {
+        learn(await store.get(key, { signal, timeoutMs: STORE_TIMEOUT_MS }));
+        context.onChange();
+      } catch (error) {
+        // The watch, which lives by the same store, tells of its trouble; here it is only tried again.
+        if (!signal.aborted && !(error instanceof AppError)) throw error;
+      }
     }
   }
 
@@ -145,6 +167,7 @@ export function createPublication(context: PublicationContext): Publication {
     },
     follow,
     write,
+    confirm,
   };
 }
 
@@ -172,9 +195,9 @@ function createTroubles({ store, key, logger, clock, who }: PublicationContext) 
 }
 
 /** False: stopped meanwhile. */
-async function rest(backoff: Backoff, { clock, signal }: PublicationContext): Promise<boolean> {
+async function pause(ms: number, { clock, signal }: PublicationContext): Promise<boolean> {
   try {
-    await clock.sleep(backoff.next(), signal);
+    await clock.sleep(ms, signal);
     return true;
   } catch (error) {
     if (isAbort(error, signal)) return false;

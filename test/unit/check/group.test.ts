@@ -132,6 +132,18 @@ describe("a group publishes", () => {
     expect(published()).toBe(1);
   });
 
+  test("anew what was deleted before the watch could show it", async () => {
+    const { start, store, clock, published } = group([1, 2]);
+    store.afterPut = () => {
+      store.afterPut = () => {};
+      store.set(KEY, undefined);
+    };
+    await start();
+    expect(published()).toBeUndefined();
+    await clock.advance(1_500);
+    expect(published()).toBe(1);
+  });
+
   test("nothing over the healthy choice of somebody else", async () => {
     const { start, store, clock, writes, published } = group([1, 2]);
     await start();

@@ -81,6 +81,8 @@ export interface MemoryStore extends Store {
   readonly calls: { get: number; put: number; watch: number };
   /** Runs before each put is judged: a place for another checker to come first. */
   beforePut: () => void;
+  /** Runs after each put that was let in, before anybody is told of it. */
+  afterPut: () => void;
   /** A write by somebody else. */
   set(key: string, value: string | undefined): void;
   /** Ends all watches with the error of `broken`. */
@@ -113,6 +115,7 @@ export function createMemoryStore(): MemoryStore {
     readOnly: undefined,
     calls: { get: 0, put: 0, watch: 0 },
     beforePut: () => {},
+    afterPut: () => {},
     onWrite: () => {},
     set(key, value) {
       index += 1;
@@ -135,9 +138,9 @@ export function createMemoryStore(): MemoryStore {
       for (;;) {
         signal.throwIfAborted();
         failIfBroken();
-        const seen = pair(key)?.index;
+        const seen = pair(key)?.value;
         yield snapshot(key);
-        while (store.broken === undefined && !signal.aborted && pair(key)?.index === seen)
+        while (store.broken === undefined && !signal.aborted && pair(key)?.value === seen)
           await change(watchers, signal);
       }
     },
@@ -149,6 +152,7 @@ export function createMemoryStore(): MemoryStore {
       if (call.ifIndex !== undefined && call.ifIndex !== (pair(key)?.index ?? ABSENT)) return false;
       store.onWrite(value, pair(key)?.value);
       store.set(key, value);
+      store.afterPut();
       return true;
     },
     async delete() {
