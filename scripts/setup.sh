@@ -18,13 +18,15 @@ main() {
   local purpose=${1:-}
   case $purpose in
     tour)
-      setup_node
+      check_node
       setup_servers "${TOUR_NEEDS[@]}"
+      setup_packages
       ;;
     test)
-      setup_node
+      check_node
       setup_servers "${TEST_NEEDS[@]}"
       setup_consul
+      setup_packages
       ;;
     consul)
       setup_consul
@@ -39,7 +41,7 @@ main() {
 
 # --- npm packages and the build ---
 
-setup_node() {
+check_node() {
   local version
   version=$(node --version)
   version=${version#v}
@@ -47,6 +49,9 @@ setup_node() {
     echo "Node $version is too old: this project needs Node $MIN_NODE_MAJOR or newer." >&2
     exit 1
   fi
+}
+
+setup_packages() {
   # npm writes this file last, so one that is there and not older stands for a finished installation.
   if [[ ! -e node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
     step "installing npm packages" install_npm_packages
