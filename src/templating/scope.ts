@@ -1,0 +1,83 @@
+import { AppError } from "../core/errors.ts";
+import type { Pair } from "../core/store.ts";
+import type { Escape, Missing, TemplateInput } from "../core/template-engine.ts";
+import { lookupProperty } from "./container.ts";
+import type { EntryView, PairMemory, PairView } from "./pair-memory.ts";
+import type { Where } from "./template-error.ts";
+
+/** One render: what its helpers read, and what they have to report. */
+export interface Scope {
+  readonly escaping: Escape;
+  readonly missing: Missing;
+  readonly pairs: readonly Pair[];
+  readonly memory: PairMemory;
+  readonly warnings: Set<string>;
+  /** Names and ports that a section of this file has, each with the key it comes from. */
+  readonly claims: Map<string | number, string>;
+  /** The files that `include` is inside of, to see one that includes itself. */
+  readonly including: string[];
+  /** The pair at this key; confd's users write keys with or without the leading slash. */
+  find(key: string): PairView | undefined;
+}
+
+/** The state of one render. */
+export function createScope(input: TemplateInput, escaping: Escape, memory: PairMemory): Scope {
+  let index: Map<string, Pair> | undefined;
+  return {
+    escaping,
+    missing: input.missing,
+    pairs: input.pairs,
+    memory,
+    warnings: new Set(),
+    claims: new Map(),
+    including: [],
+    find(key) {
+      index ??= new Map(input.pairs.map((pair) => [pair.key, pair]));
+      const pair = index.get(key.startsWith("/") ? key : `/${key}`);
+      return pair === undefined ? undefined : memory.view(pair);
+    },
+  };
+}
+
+/** What a lookup without a default comes to when there is no such key: nothing, or E_MISSING_KEY. */
+export function missingKey(key: string, where: Where, missing: Missing): undefined {
+  if (missing === "default") return undefined;
+  throw new AppError("E_MISSING_KEY", `${where}: there is no key ${key}`, {
+    hint: `Write the key, or give a default as in {{getv "${key}" "default"}}.`,
+  });
+}
+
+/** Whether an entry may have its own section, given those that are there; says in words why not. */
+export function claim(entry: EntryView, claims: Map<string | number, string>): string | undefined {
+  const { key, name, proxyport } = entry;
+  const namesake = claims.get(name);
+  if (namesake !== undefined && namesake !== key) return `${key} is left out: ${namesake} has the name ${name} too`;
+  const neighbour = claims.get(proxyport);
+  if (neighbour !== undefined && neighbour !== key) {
+    return `${key} is left out: ${neighbour} has the proxyport ${proxyport} too`;
+  }
+  claims.set(name, key);
+  claims.set(proxyport, key);
+  return undefined;
+}
+
+/** The key of the pair that a text comes from, for messages: its whole value, a string in its JSON, or a part of it. */
+export function keyOf(text: string, context: unknown, pairs: readonly Pair[]): string | undefined {
+  const key = lookupProperty(context, "key");
+  if (typeof key === "string" && pairs.some((pair) => pair.key === key)) return key;
+  const whole = pairs.find(({ value }) => value === text || hasString(value, text));
+  return (whole ?? pairs.find(({ value }) => value.includes(text)))?.key;
+}
+
+function hasString(json: string, text: string): boolean {
+  let found = false;
+  try {
+    JSON.parse(json, (name, value: unknown) => {
+      found ||= name === text || value === text;
+      return value;
+    });
+  } catch {
+    return false;
+  }
+  return found;
+}
