@@ -57,7 +57,7 @@ export function createPrefixReader(parts: PrefixParts): PrefixReader {
       if (after.index === undefined) throw invalidAnswer(`for ${prefix} has no X-Consul-Index to wait on`);
       const waitMs = waitWithin(call.timeoutMs, timing);
       // The server adds up to a sixteenth of the wait by chance (HTTP API, "Blocking Queries").
-      const timeoutMs = waitMs + waitMs / 16 + timing.marginMs;
+      const timeoutMs = Math.min(waitMs + waitMs / 16 + timing.marginMs, call.timeoutMs ?? Number.POSITIVE_INFINITY);
       const blocking = [`index=${after.index}`, `wait=${Math.round(waitMs)}ms`];
       const reply = await ask(prefix, blocking, { signal: call.signal, timeoutMs, pinned: true });
       return after.body === NOTHING ? reply : believed(reply, prefix, call);
@@ -115,8 +115,9 @@ async function proveReadable({ client, words, timing }: PrefixParts, prefix: str
   }
 }
 
-/** The longest wait whose answer comes within `timeoutMs`, if the caller set one. */
+/** The longest wait whose answer still comes within `timeoutMs`, if the caller set one. */
 function waitWithin(timeoutMs: number | undefined, { waitMs, marginMs }: ConsulTiming): number {
   if (timeoutMs === undefined) return waitMs;
-  return Math.min(waitMs, Math.max(1_000, ((timeoutMs - marginMs) * 16) / 17));
+  const margin = Math.min(marginMs, timeoutMs / 2);
+  return Math.min(waitMs, ((timeoutMs - margin) * 16) / 17);
 }
