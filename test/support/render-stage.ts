@@ -57,7 +57,7 @@ export async function renderStage(options: { acl?: boolean; resource?: string } 
 src = "t.cfg.hbs"
 dest = "${dest}"
 keys = ["/haproxy/memcached/"]
-check_cmd = "haproxy -c -q -f {{.src}}"
+check_cmd = "haproxy -c -f {{.src}}"
 reload_cmd = "${reload}"
 ${options.resource ?? ""}`,
   });
