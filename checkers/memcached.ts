@@ -27,7 +27,7 @@ export const memcached: Checker = {
 /** memcached forgets the value by itself, also when this process died. */
 const EXPIRES_SECONDS = 30;
 
-/** Two answers of 24 bytes of header each, and a short value. */
+/** Two answers of 24 bytes of header each and a short value, with room. */
 const MAX_ANSWER_BYTES = 4_096;
 
 /** Binary protocol (memcached, doc/protocol-binary.txt): magic, opcodes, and the statuses told apart here. */
@@ -62,16 +62,13 @@ function servers(options: OptionValues): readonly Target[] {
 function openProbe(target: Target): Probe {
   let lost: (reason: string) => void = () => {};
   const socket = createKeptSocket({ ...target, maxBytes: MAX_ANSWER_BYTES, onLost: (reason) => lost(reason) });
-  // A key of this probe alone: two checkers, or two tags, on one server must not read each other's values.
-  const key = `confd-haproxy:check:${randomBytes(8).toString("hex")}`;
-  let count = 0;
+  let conversation: Conversation | undefined;
   return {
     async check({ signal }) {
-      const codec = await loadCodec();
-      count += 1;
-      const value = `${count}`;
-      const replies = await socket.exchange(question(codec, key, value), (received) => parse(codec, received), signal);
-      return judge(replies, value);
+      conversation ??= createConversation(await loadCodec());
+      const { parse, next } = conversation;
+      const value = next();
+      return judge(await socket.exchange(conversation.question, parse, signal), value);
     },
     onLost(listener) {
       lost = listener;
@@ -88,13 +85,34 @@ async function loadCodec(): Promise<Codec> {
   return memjs.Utils;
 }
 
-/** Set and get in one segment: one round trip, and the value is another one each time. */
-function question(codec: Codec, key: string, value: string): Buffer {
+/** What one probe asks again and again, with another value each time. */
+interface Conversation {
+  /** Set and get in one segment: one round trip. Its value is replaced in place. */
+  readonly question: Buffer;
+  /** Puts the next value into the question and returns it. */
+  next(): string;
+  parse(received: Buffer): readonly [set: Reply, get: Reply] | undefined;
+}
+
+const VALUE_DIGITS = 10;
+
+function createConversation(codec: Codec): Conversation {
+  // A key of this probe alone: two checkers, or two tags, on one server must not read each other's values.
+  const key = `confd-haproxy:check:${randomBytes(8).toString("hex")}`;
   const extras = Buffer.concat([codec.makeExpiration(0), codec.makeExpiration(EXPIRES_SECONDS)]);
-  return Buffer.concat([
-    codec.makeRequestBuffer(OPCODE.set, key, extras, value, OPCODE.set),
-    codec.makeRequestBuffer(OPCODE.get, key, "", "", OPCODE.get),
-  ]);
+  const set = codec.makeRequestBuffer(OPCODE.set, key, extras, "0".repeat(VALUE_DIGITS), OPCODE.set);
+  const question = Buffer.concat([set, codec.makeRequestBuffer(OPCODE.get, key, "", "", OPCODE.get)]);
+  let count = 0;
+  return {
+    question,
+    next() {
+      count = (count + 1) % 10 ** VALUE_DIGITS;
+      const value = `${count}`.padStart(VALUE_DIGITS, "0");
+      question.write(value, set.length - VALUE_DIGITS, "latin1");
+      return value;
+    },
+    parse: (received) => parse(codec, received),
+  };
 }
 
 /** Undefined until both replies are whole. */

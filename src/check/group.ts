@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Checker } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { entryKey } from "../core/entry.ts";
@@ -30,6 +31,8 @@ export interface GroupDeps {
 export async function runGroup(options: GroupOptions, deps: GroupDeps): Promise<void> {
   validateGroup(options);
   const stop = new AbortController();
+  // A listener per tag, and per question under way: many by design, none left behind.
+  setMaxListeners(0, deps.signal, stop.signal);
   const onAbort = () => stop.abort(deps.signal.reason);
   deps.signal.addEventListener("abort", onAbort, { once: true });
   if (deps.signal.aborted) onAbort();

@@ -132,6 +132,27 @@ describe("a group publishes", () => {
     expect(published()).toBe(1);
   });
 
+  test("what is missing within milliseconds, though it has to be asked once more", async () => {
+    const { start, store, clock, published } = group([1, 2], { intervalMs: 60_000 });
+    await start();
+    await clock.advance(30_000);
+    store.set(KEY, undefined);
+    await clock.advance(1);
+    expect(published()).toBe(1);
+  });
+
+  test("the next server without a search: all are asked as soon as the published one is in doubt", async () => {
+    const { start, checker, clock } = group([1, 2, 3]);
+    await start();
+    const asked: number[] = [];
+    checker.onAnswer = ({ port }) => void asked.push(port);
+    checker.behaviour.set(1, "down");
+    checker.lose(1);
+    await clock.advance(10);
+    expect(asked.slice(0, 3).sort()).toEqual([1, 2, 3]);
+    expect(asked[3]).toBe(1);
+  });
+
   test("anew what was deleted before the watch could show it", async () => {
     const { start, store, clock, published } = group([1, 2]);
     store.afterPut = () => {
@@ -193,7 +214,7 @@ describe("a group on a proxyport", () => {
 
 describe("several checkers", () => {
   test("a lost race is answered by reading and deciding again, not by writing", async () => {
-    const { start, store, clock, published, writes } = group([1, 2]);
+    const { start, store, clock, published, writes, logger } = group([1, 2]);
     store.beforePut = () => {
       store.beforePut = () => {};
       store.set(KEY, entryOf(2));
@@ -203,6 +224,7 @@ describe("several checkers", () => {
     expect(published()).toBe(2);
     expect(writes).toEqual([]);
     expect(store.calls.put).toBe(1);
+    expect(logger.messages()).not.toContain("scripted t: 127.0.0.1:1 is published");
   });
 
   test("with different lists end with one word each", async () => {
@@ -415,6 +437,17 @@ describe("the loop", () => {
     await one.stop();
     expect(one.checker.opened.size).toBe(0);
     expect(one.clock.sleepers).toBe(0);
+  });
+
+  test("asks many servers at once without a warning of Node's", async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on("warning", note);
+    const { start, clock } = group(Array.from({ length: 30 }, (_, index) => index + 1));
+    await start();
+    await clock.advance(3_000);
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
   });
 
   test("ends with the error when there is a bug, instead of going on blindly", async () => {
