@@ -1,47 +1,56 @@
-// Bundles the three executables into dist/: one file each and shared chunks, so that starting reads few files and
-// a heavy client is read only when its `await import()` runs.
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+// Bundles the three executables into dist/. Start-up time is part of the product, which decides the shape:
+// - one CommonJS file per executable: Node's ESM loader costs some milliseconds more, and each further file as well;
+// - a package that is not needed by every run is a file of its own in dist/lazy/, read when its `import()` runs;
+// - our own modules are never split: two copies of AppError would not know each other.
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-const ENTRIES = ["src/cli/confd-haproxy.ts", "src/cli/render.ts", "src/cli/checkers.ts"];
+const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
 
-/** How a bundled CommonJS package gets at Node's own modules; ESM has no `require`. */
-const REQUIRE = 'import{createRequire as $cr}from"node:module";const require=$cr(import.meta.url);\n';
+/** What a run that finds nothing to do does not need. */
+const LAZY_PACKAGES = ["consul", "diff", "execa", "memjs", "picocolors", "pino", "yaml"];
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 
-const { outputFiles } = await build({
-  entryPoints: ENTRIES,
-  outdir: "dist",
+/** @type {import("esbuild").BuildOptions} */
+const common = {
   bundle: true,
-  splitting: true,
-  format: "esm",
+  format: "cjs",
   platform: "node",
   target: "node20",
   // Identifiers stay: stack traces keep their names, and the load time does not change.
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "none",
-  chunkNames: "chunks/[name]-[hash]",
   define: { __VERSION__: JSON.stringify(version) },
   logLevel: "warning",
-  write: false,
-}).catch(exitQuietly);
+};
+
+/** Sends the lazy packages to their own files. */
+const lazily = {
+  name: "lazily",
+  setup(build) {
+    const filter = new RegExp(`^(${LAZY_PACKAGES.join("|")})$`);
+    build.onResolve({ filter }, ({ path }) => ({ path: `./lazy/${path}.js`, external: true }));
+  },
+};
 
 await rm("dist", { recursive: true, force: true });
-for (const { path, text } of outputFiles) {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, withRequire(text));
-  if (text.startsWith("#!")) await chmod(path, 0o755);
-}
-
-/** Gives `require` to the one chunk in which esbuild looks for it; the others do without. */
-function withRequire(text) {
-  return text.includes("typeof require") ? text.replace(/^(#!.*\n)?/, (shebang) => shebang + REQUIRE) : text;
-}
-
-/** esbuild has already said what is wrong, and where. */
-function exitQuietly() {
+try {
+  await Promise.all([
+    ...EXECUTABLES.map((name) =>
+      build({ ...common, entryPoints: [`src/cli/${name}.ts`], outfile: `dist/${name}.js`, plugins: [lazily] }),
+    ),
+    ...LAZY_PACKAGES.map((name) => build({ ...common, stdin: reExport(name), outfile: `dist/lazy/${name}.js` })),
+  ]);
+} catch {
+  // esbuild has already said what is wrong, and where
   process.exit(1);
+}
+// the package itself is ESM
+await writeFile("dist/package.json", '{ "type": "commonjs" }\n');
+for (const name of EXECUTABLES) await chmod(`dist/${name}.js`, 0o755);
+
+function reExport(name) {
+  return { contents: `module.exports = require(${JSON.stringify(name)});`, resolveDir: ".", loader: "js" };
 }

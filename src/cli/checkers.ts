@@ -2,4 +2,4 @@
 import { checkersCommand } from "./checkers-command.ts";
 import { runProcess } from "./run.ts";
 
-await runProcess(checkersCommand);
+void runProcess(checkersCommand);

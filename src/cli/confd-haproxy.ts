@@ -23,7 +23,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   },
 };
 
-await runProcess(dispatch);
+void runProcess(dispatch);
 
 async function dispatch(argv: readonly string[], signals: Signals): Promise<number> {
   const [name = "", ...rest] = argv;

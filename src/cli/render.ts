@@ -2,4 +2,4 @@
 import { renderCommand } from "./render-command.ts";
 import { runProcess } from "./run.ts";
 
-await runProcess(renderCommand);
+void runProcess(renderCommand);

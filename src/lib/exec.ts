@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,7 +95,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 }
 
 function openUnlinked(): number {
-  const path = join(tmpdir(), `confd-haproxy-${process.pid}-${randomBytes(6).toString("hex")}`);
+  const path = join(tmpdir(), `confd-haproxy-${process.pid}-${Math.random().toString(36).slice(2)}`);
   const fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_APPEND, 0o600);
   unlinkSync(path);
   return fd;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
@@ -35,8 +34,7 @@ export function openRecords(folder: string): Records {
   attempt(folder, () => mkdirSync(folder, { recursive: true, mode: 0o755 }));
   const records = new Map<string, DestRecord>();
   const keyLists = new Map<string, readonly string[] | undefined>();
-  const path = (dest: string, ending: string) =>
-    join(folder, `${createHash("sha256").update(dest).digest("hex").slice(0, 16)}.${ending}`);
+  const path = (dest: string, ending: string) => join(folder, `${fileName(dest)}.${ending}`);
 
   function get(dest: string): DestRecord {
     let record = records.get(dest);
@@ -79,6 +77,11 @@ export function openRecords(folder: string): Records {
       keyLists.delete(dest);
     },
   };
+}
+
+/** Readable for whoever looks into the folder: `/etc/haproxy/haproxy.cfg` is `etc!haproxy!haproxy.cfg`. */
+function fileName(dest: string): string {
+  return dest.slice(1).replaceAll("%", "%25").replaceAll("!", "%21").replaceAll("/", "!");
 }
 
 /** A record that is there but cannot be read may hide a reload that is due, so one is made due. */
