@@ -4,7 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { withDeadline } from "../lib/deadline.ts";
-import { connectionError, neverArrived, replyError } from "./consul-errors.ts";
+import { connectionError, neverArrived, neverDone, replyError } from "./consul-errors.ts";
 import type { TokenSource } from "./consul-token.ts";
 import type { Address, HttpReply, HttpRequest, Transport } from "./consul-transport.ts";
 
@@ -90,8 +90,7 @@ async function askOne(parts: ClientParts, index: number, request: ConsulRequest,
     if (reply.status === 403 && parts.token.refresh()) reply = await ask();
     const error = replyError(address, reply);
     if (error === undefined) return { reply };
-    // Consul says so before it does anything: the next server may know a leader, also for a check-and-set.
-    return { error, elsewhere: error.code === "E_STORE_NO_LEADER" || (request.repeatable && reply.status >= 500) };
+    return { error, elsewhere: neverDone(reply) || (request.repeatable && reply.status >= 500) };
   } catch (error) {
     if (call.signal.aborted) throw call.signal.reason;
     return { error: connectionError(address, error), elsewhere: request.repeatable || neverArrived(error) };

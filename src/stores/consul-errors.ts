@@ -24,6 +24,11 @@ const HINTS: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "Consul wants a client certificate: give --cert-file and --key-file",
 };
 
+/** What Consul 1.8 says, with status 500, when it finds no leader, cannot reach it, or loses it meanwhile. */
+const LEADERLESS = /No cluster leader|No known Consul servers|rpc error|leadership lost|node is not the leader/i;
+/** Those of them that come before anything was sent on: nothing can have been written. */
+const NEVER_SENT_ON = /No cluster leader|No known Consul servers/i;
+
 const HANG_HINT = "the agent hangs or the packets are lost: try `curl http://HOST:PORT/v1/status/leader` from here";
 
 /** Node's error, or the deadline's, in the store's words. An error that is ours already stays as it is. */
@@ -50,6 +55,11 @@ export function connectionError(address: Address, error: unknown): AppError {
 /** Whether the request surely never reached Consul, so that even a check-and-set may be sent elsewhere. */
 export function neverArrived(error: unknown): boolean {
   return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"].includes(errnoOf(error));
+}
+
+/** Whether an answer says that Consul surely did nothing, so that even a check-and-set may be sent elsewhere. */
+export function neverDone(reply: HttpReply): boolean {
+  return reply.status >= 500 && NEVER_SENT_ON.test(firstLine(reply.body));
 }
 
 /** The error that an answer's status and text stand for, or undefined for an answer to work with (200, 404). */
@@ -92,15 +102,18 @@ function tooLarge(said: string): AppError {
 }
 
 function serverError(where: string, status: number, said: string): AppError {
-  if (/No cluster leader|leadership lost|node is not the leader/i.test(said)) {
-    return new AppError("E_STORE_NO_LEADER", `${where} has no cluster leader`, {
+  if (/No path to datacenter/i.test(said)) {
+    const hint = "check --datacenter: this Consul knows no datacenter of that name";
+    return new AppError("E_STORE_UNREACHABLE", `${where} answered ${status}: ${said}`, { hint });
+  }
+  if (LEADERLESS.test(said)) {
+    return new AppError("E_STORE_NO_LEADER", `${where} has no cluster leader: ${said}`, {
       hint: "the servers are electing one, or more than half of them are gone: see `consul operator raft list-peers`",
     });
   }
-  const hint = /No path to datacenter/i.test(said)
-    ? "check --datacenter: this Consul knows no datacenter of that name"
-    : "look into Consul's own log";
-  return new AppError("E_STORE_UNREACHABLE", `${where} answered ${status}: ${said}`, { hint });
+  return new AppError("E_STORE_UNREACHABLE", `${where} answered ${status}: ${said}`, {
+    hint: "look into Consul's own log",
+  });
 }
 
 function badRequestHint(status: number, said: string): string {
