@@ -11,7 +11,6 @@ import type { Missing } from "../core/template-engine.ts";
 import type { Signals } from "../lib/process-signals.ts";
 import { systemClock } from "../lib/system-clock.ts";
 import { createSupervisor } from "../observe/systemd.ts";
-import { showDiff } from "./diff.ts";
 import { type CommandShape, parseLine } from "./parse.ts";
 import { openLogger, wantsColour } from "./world.ts";
 
@@ -38,11 +37,19 @@ export async function renderCommand(argv: readonly string[], signals: Signals): 
   const logger = await openLogger(values, env);
   const request = requestOf(values, env);
   const supervisor = createSupervisor(env, { clock: systemClock, logger });
-  const onWouldChange = (dest: string, before: string, after: string) => {
-    if (values["diff"] === true) showDiff({ dest, before, after }, wantsColour(process.stdout, env));
-  };
+  const onWouldChange = await diffPrinter(values, env);
   const good = await runRender(request, { ...signals, clock: systemClock, logger, env, supervisor, onWouldChange });
   return good ? 0 : 1;
+}
+
+/** Loaded only when `--diff` asks for it. */
+async function diffPrinter(
+  values: Values,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<(dest: string, before: string, after: string) => void> {
+  if (values["diff"] !== true) return () => {};
+  const { showDiff } = await import("./diff.ts");
+  return (dest, before, after) => showDiff({ dest, before, after }, wantsColour(process.stdout, env));
 }
 
 /** The config file's place may itself be said by flag or environment, so those are read first. */
