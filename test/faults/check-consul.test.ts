@@ -170,6 +170,15 @@ test("a token that may not write: it says so once in its own words, and shows th
   expect(await published(scene)).toBeUndefined();
 });
 
+test("a token for this one key is enough", async () => {
+  const scene = await setScene({ acl: true });
+  const token = await scene.consul.createToken("one-key", `key "${KEY}" { policy = "write" }`);
+  await startChecker(scene, { token });
+  await untilPublished(scene, scene.one);
+  await scene.one.kill();
+  await untilPublished(scene, scene.two);
+});
+
 test("two checkers on one tag: one write for the start and one for the failover, by either", async () => {
   const scene = await setScene();
   const loggers = await Promise.all([startChecker(scene), startChecker(scene)]);
