@@ -7,6 +7,7 @@ import { type Helper, type HelperCall, text, wrong } from "./helper.ts";
 import { createHelpers } from "./helper-set.ts";
 import { createPairMemory } from "./pair-memory.ts";
 import { rawText } from "./raw-text.ts";
+import { markRemembered } from "./remembered-blocks.ts";
 import { createScope, type Scope } from "./scope.ts";
 import { createSourceFiles, type SourceFile } from "./source-files.ts";
 import { loadTree } from "./tree.ts";
@@ -22,15 +23,14 @@ export interface TemplateEngineOptions {
 }
 
 /**
- * Handlebars with confd's helpers. Compiled templates share what the engine remembers of each pair; a render
- * of one engine must not start another, which `include` alone does, in order.
+ * Handlebars with confd's helpers. A compiled template remembers what it made of each pair.
  */
 export function createTemplateEngine(options: TemplateEngineOptions): TemplateEngine {
   const { templatesDir, env, wallMs = systemClock.wallMs } = options;
   const files = createSourceFiles(templatesDir);
-  const memory = createPairMemory();
   return {
     compile(src, escaping) {
+      const memory = createPairMemory();
       let scope: Scope | undefined;
       const current = (): Scope => {
         if (scope === undefined) throw new Error("a helper ran outside a render");
@@ -61,6 +61,7 @@ interface BuildOptions {
 /** Compiles a template; those that it includes are compiled when they are first needed, and kept. */
 function build(src: string, { files, escaping, machine, current }: BuildOptions): RunTemplate {
   const escapeValue: EscapeFunction = escaping === "haproxy" ? createHaproxyEscape(current) : escapeNothing;
+  const main = files.template(src);
   const included = new Map<string, RunTemplate>();
   const include: Helper = {
     params: "path [context]",
@@ -74,9 +75,10 @@ function build(src: string, { files, escaping, machine, current }: BuildOptions)
   const helpers = createHelpers({ machine, include, current });
   const runner = (file: SourceFile): RunTemplate => {
     const tree = loadTree(file, { files, helperParams: helpers.params });
+    if (file === main) markRemembered(tree, helpers.impure);
     return createRunner(compile(tree, Object.keys(helpers.functions)), { helpers: helpers.functions, escapeValue });
   };
-  return runner(files.template(src));
+  return runner(main);
 }
 
 /** Runs an included template, and refuses one that is inside itself. */

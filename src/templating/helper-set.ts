@@ -8,6 +8,7 @@ import { type Machine, machineHelpers } from "./machine-helpers.ts";
 import { numberHelpers } from "./number-helpers.ts";
 import { partialHelpers } from "./partial-helpers.ts";
 import { regexHelpers } from "./regex-helpers.ts";
+import { createEachRemembered, EACH_REMEMBERED } from "./remembered-blocks.ts";
 import type { Scope } from "./scope.ts";
 import { stringHelpers } from "./string-helpers.ts";
 
@@ -24,27 +25,32 @@ export interface HelperSet {
   readonly functions: Readonly<Record<string, HelperFunction>>;
   /** Its parameters, in the form of {@link Helper.params}. */
   readonly params: Readonly<Record<string, string>>;
+  /** Those whose result may change though their arguments stay the same. */
+  readonly impure: ReadonlySet<string>;
 }
 
 /** The helpers of one engine. */
 export function createHelpers({ machine, include, current }: HelperSources): HelperSet {
+  const { getenv, ...changing } = machineHelpers(machine);
+  const impure: Helpers = { ...kvHelpers, ...changing, include };
   const helpers: Helpers = {
-    ...kvHelpers,
+    ...impure,
+    getenv,
     ...stringHelpers,
     ...regexHelpers,
     ...numberHelpers,
     ...collectionHelpers,
     ...encodingHelpers,
-    ...machineHelpers(machine),
-    include,
   };
   const simple = Object.entries(helpers);
   return {
     functions: {
       ...logicHelpers,
       ...partialHelpers,
+      [EACH_REMEMBERED]: createEachRemembered(),
       ...Object.fromEntries(simple.map(([name, helper]) => [name, callable(name, helper, current)])),
     },
+    impure: new Set(Object.keys(impure)),
     params: { ...logicParams, ...Object.fromEntries(simple.map(([name, helper]) => [name, helper.params])) },
   };
 }

@@ -18,11 +18,28 @@ export function keyMatcher(pattern: string): KeyMatcher {
 }
 
 function compile(pattern: string): KeyMatcher {
-  // The common patterns end in one `*`: a comparison of strings is several times quicker than an expression.
-  const prefix = /^([^*?[\\]*)\*$/.exec(pattern)?.[1];
-  if (prefix !== undefined) return (key) => key.startsWith(prefix) && !key.includes("/", prefix.length);
+  const isWords = pattern.split("/").every((word) => word === "*" || !/[*?[\\]/.test(word));
+  if (isWords) return wordMatcher(pattern.split("*"));
   const expression = new RegExp(`^${[...tokens(pattern)].join("")}$`, "su");
   return (key) => expression.test(key);
+}
+
+/**
+ * For patterns in which `*` stands for whole words only, given what is before, between and behind the stars: comparing
+ * strings is several times quicker than an expression, and a render compares every key.
+ */
+function wordMatcher([head = "", ...rest]: readonly string[]): KeyMatcher {
+  return (key) => {
+    if (!key.startsWith(head)) return false;
+    let at = head.length;
+    for (const literal of rest) {
+      const slash = key.indexOf("/", at);
+      at = slash < 0 ? key.length : slash;
+      if (!key.startsWith(literal, at)) return false;
+      at += literal.length;
+    }
+    return at === key.length;
+  };
 }
 
 function* tokens(pattern: string): Generator<string> {

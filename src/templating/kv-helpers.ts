@@ -1,8 +1,9 @@
 import { lookupProperty } from "./container.ts";
+import type { EntryView } from "./entry-view.ts";
 import { type HelperCall, type Helpers, text, wrong } from "./helper.ts";
 import { keyMatcher } from "./key-pattern.ts";
-import { type EntryView, parseJson } from "./pair-memory.ts";
-import { claim, keyOf, missingKey } from "./scope.ts";
+import { parseJson } from "./pair-memory.ts";
+import { keyOf, missingKey } from "./scope.ts";
 
 /** What reads the store: confd's functions, and `entries`. */
 export const kvHelpers: Helpers = {
@@ -69,20 +70,21 @@ function children(call: HelperCall, depth: 1 | 2): readonly string[] {
  * entry, and one whose name or port an entry with an earlier key (or `taken`, for sections of the template's own) has.
  */
 function entries(call: HelperCall): readonly EntryView[] {
-  const { scope, hash, args } = call;
-  for (const name of asList(hash["taken"])) scope.claims.set(nameOrPort(name), "the template itself");
+  const { scope, hash, args, where } = call;
+  const { claims, memory, warnings } = scope;
+  for (const name of asList(hash["taken"])) claims.reserve(nameOrPort(name));
   const patterns = args.map((_, index) => matching(call, index));
   const pairs = patterns.length === 1 ? (patterns[0] ?? []) : [...new Set(patterns.flat())].sort(byKey);
-  const found: EntryView[] = [];
+  const candidates: EntryView[] = [];
   for (const pair of pairs) {
-    const { view, warning } = scope.memory.entry(pair);
-    if (warning !== undefined) scope.warnings.add(warning);
-    if (view === undefined) continue;
-    const clash = claim(view, scope.claims);
-    if (clash === undefined) found.push(view);
-    else scope.warnings.add(clash);
+    const { view, warning } = memory.entry(pair);
+    if (warning !== undefined) warnings.add(warning);
+    if (view !== undefined) candidates.push(view);
   }
-  return found;
+  const admission = claims.admit(candidates, memory.admissions.get(where));
+  memory.admissions.set(where, admission);
+  for (const warning of admission.warnings) warnings.add(warning);
+  return admission.admitted;
 }
 
 function asList(value: unknown): readonly unknown[] {

@@ -26,10 +26,10 @@ export const logicParams: Readonly<Record<string, string>> = {
  */
 export const logicHelpers: Readonly<Record<string, HelperFunction>> = {
   if(this: unknown, value: unknown, options: HelperOptions) {
-    return (isTruthy(value) ? options.fn : options.inverse)?.(this) ?? isTruthy(value);
+    return (holds(value, options) ? options.fn : options.inverse)?.(this) ?? holds(value, options);
   },
   unless(this: unknown, value: unknown, options: HelperOptions) {
-    return (isTruthy(value) ? options.inverse : options.fn)?.(this) ?? !isTruthy(value);
+    return (holds(value, options) ? options.inverse : options.fn)?.(this) ?? !holds(value, options);
   },
   with(this: unknown, value: unknown, options: HelperOptions) {
     if (!isTruthy(value)) return options.inverse?.(this) ?? "";
@@ -53,21 +53,32 @@ export const logicHelpers: Readonly<Record<string, HelperFunction>> = {
   not: (value: unknown) => !isTruthy(value),
 };
 
+/** Handlebars' `includeZero=true` makes 0 true, so that one can ask whether there is a number at all. */
+function holds(value: unknown, { hash }: HelperOptions): boolean {
+  return value === 0 ? hash["includeZero"] === true : isTruthy(value);
+}
+
 function step(value: unknown, key: unknown): unknown {
   return lookupProperty(value, `${key}`);
+}
+
+/** What `@index` and its like are looked up in; `@root` is handed on, `@../index` finds the parent's. */
+function createFrame(data: Data) {
+  return { root: data["root"], _parent: data, index: 0, key: 0 as number | string, first: true, last: false };
 }
 
 type Data = HelperOptions["data"];
 
 function eachItem(items: readonly unknown[], fn: BlockFunction, data: Data): string | undefined {
   if (items.length === 0) return undefined;
-  const frame: Record<string, unknown> = { ...data, _parent: data };
+  const frame = createFrame(data);
   const last = items.length - 1;
   let text = "";
   for (let i = 0; i <= last; i++) {
-    frame["index"] = frame["key"] = i;
-    frame["first"] = i === 0;
-    frame["last"] = i === last;
+    frame.index = i;
+    frame.key = i;
+    frame.first = i === 0;
+    frame.last = i === last;
     text += fn(items[i], blockOptions(fn, frame, [items[i], i]));
   }
   return text;
@@ -77,7 +88,7 @@ function eachField(value: unknown, fn: BlockFunction, data: Data): string | unde
   if (typeof value !== "object" || value === null) return undefined;
   const fields = Object.entries(value);
   if (fields.length === 0) return undefined;
-  const frame: Record<string, unknown> = { ...data, _parent: data };
+  const frame = createFrame(data);
   let text = "";
   for (const [i, [key, item]] of fields.entries()) {
     Object.assign(frame, { key, index: i, first: i === 0, last: i === fields.length - 1 });

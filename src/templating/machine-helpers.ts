@@ -10,7 +10,7 @@ export interface Machine {
 }
 
 /** What is read from the machine that renders, and not from the store. */
-export function machineHelpers({ env, wallMs }: Machine): Helpers {
+export function machineHelpers({ env, wallMs }: Machine) {
   return {
     getenv: { params: "name [default]", run: (call) => env[text(call, 0)] || (call.args[1] ?? "") },
     hostname: { params: "", run: () => hostname() },
@@ -18,7 +18,7 @@ export function machineHelpers({ env, wallMs }: Machine): Helpers {
     datetime: { params: "", run: () => new Date(wallMs()).toISOString() },
     lookupIfaceIPV4: { params: "interface", run: (call) => interfaceAddress(call, "IPv4") },
     lookupIfaceIPV6: { params: "interface", run: (call) => interfaceAddress(call, "IPv6") },
-  };
+  } satisfies Helpers;
 }
 
 function interfaceAddress(call: HelperCall, family: "IPv4" | "IPv6"): string {

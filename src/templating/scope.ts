@@ -1,8 +1,9 @@
 import { AppError } from "../core/errors.ts";
 import type { Pair } from "../core/store.ts";
 import type { Escape, Missing, TemplateInput } from "../core/template-engine.ts";
+import { type Claims, createClaims } from "./claims.ts";
 import { lookupProperty } from "./container.ts";
-import type { EntryView, PairMemory, PairView } from "./pair-memory.ts";
+import type { PairMemory, PairView } from "./pair-memory.ts";
 import type { Where } from "./template-error.ts";
 
 /** One render: what its helpers read, and what they have to report. */
@@ -12,8 +13,7 @@ export interface Scope {
   readonly pairs: readonly Pair[];
   readonly memory: PairMemory;
   readonly warnings: Set<string>;
-  /** Names and ports that a section of this file has, each with the key it comes from. */
-  readonly claims: Map<string | number, string>;
+  readonly claims: Claims;
   /** The files that `include` is inside of, to see one that includes itself. */
   readonly including: string[];
   /** The pair at this key; confd's users write keys with or without the leading slash. */
@@ -22,6 +22,7 @@ export interface Scope {
 
 /** The state of one render. */
 export function createScope(input: TemplateInput, escaping: Escape, memory: PairMemory): Scope {
+  memory.prepare(input.pairs);
   let index: Map<string, Pair> | undefined;
   return {
     escaping,
@@ -29,7 +30,7 @@ export function createScope(input: TemplateInput, escaping: Escape, memory: Pair
     pairs: input.pairs,
     memory,
     warnings: new Set(),
-    claims: new Map(),
+    claims: createClaims(),
     including: [],
     find(key) {
       index ??= new Map(input.pairs.map((pair) => [pair.key, pair]));
@@ -45,20 +46,6 @@ export function missingKey(key: string, where: Where, missing: Missing): undefin
   throw new AppError("E_MISSING_KEY", `${where}: there is no key ${key}`, {
     hint: `Write the key, or give a default as in {{getv "${key}" "default"}}.`,
   });
-}
-
-/** Whether an entry may have its own section, given those that are there; says in words why not. */
-export function claim(entry: EntryView, claims: Map<string | number, string>): string | undefined {
-  const { key, name, proxyport } = entry;
-  const namesake = claims.get(name);
-  if (namesake !== undefined && namesake !== key) return `${key} is left out: ${namesake} has the name ${name} too`;
-  const neighbour = claims.get(proxyport);
-  if (neighbour !== undefined && neighbour !== key) {
-    return `${key} is left out: ${neighbour} has the proxyport ${proxyport} too`;
-  }
-  claims.set(name, key);
-  claims.set(proxyport, key);
-  return undefined;
 }
 
 /** The key of the pair that a text comes from, for messages: its whole value, a string in its JSON, or a part of it. */
