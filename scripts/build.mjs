@@ -22,6 +22,8 @@ const common = {
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "none",
+  // `import()` of a CommonJS file would show only its default export
+  supported: { "dynamic-import": false },
   define: { __VERSION__: JSON.stringify(version) },
   logLevel: "warning",
 };

@@ -109,6 +109,7 @@ async function serve(
     turn = new AbortController();
   }
   stop.removeEventListener("abort", stopTurn);
+  world.supervisor.stopping();
   logger.info("stopped");
   return true;
 }

@@ -1,6 +1,6 @@
 /** Whoever started us and wants to know how we are: systemd, or nobody. */
 export interface Supervisor {
-  /** Everything is as it should be for the first time. Told once. */
+  /** Everything is as it should be; only the first call counts. */
   ready(): void;
   /** One line for people. */
   status(text: string): void;

@@ -29,6 +29,7 @@ export function createSupervisor(
   const turnEveryMs = watchdogUs > 0 ? watchdogUs / 2_000 : undefined;
   let pingedAtMs = Number.NEGATIVE_INFINITY;
   let lastStatus = "";
+  let ready = false;
   let failed = false;
   // one after the other, so that an older word never overtakes a newer one
   let queue: Promise<void> = Promise.resolve();
@@ -49,7 +50,10 @@ export function createSupervisor(
 
   return {
     turnEveryMs,
-    ready: () => say("--ready"),
+    ready() {
+      if (!ready) say("--ready");
+      ready = true;
+    },
     status(text) {
       if (text === lastStatus) return;
       lastStatus = text;

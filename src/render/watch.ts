@@ -63,7 +63,12 @@ export async function watch(deps: WatchDeps, signal: AbortSignal): Promise<void>
     wake.ring();
   };
   const prefixes = prefixesOf(deps.pipelines.map((pipeline) => pipeline.resource));
-  const sources = followAll(prefixes, { ...deps, onSnapshot }, signal);
+  // of its own, so that the sources end with this loop also when it ends by a fault of ours
+  const following = new AbortController();
+  const unfollow = () => following.abort(signal.reason);
+  signal.addEventListener("abort", unfollow, { once: true });
+  if (signal.aborted) unfollow();
+  const sources = followAll(prefixes, { ...deps, onSnapshot }, following.signal);
   const announce = createAnnouncer(deps, members);
   try {
     while (!signal.aborted) {
@@ -77,7 +82,8 @@ export async function watch(deps: WatchDeps, signal: AbortSignal): Promise<void>
       announce();
     }
   } finally {
-    deps.supervisor.stopping();
+    signal.removeEventListener("abort", unfollow);
+    unfollow();
     await sources;
   }
 }
