@@ -1,69 +1,43 @@
-import Handlebars from "handlebars/dist/handlebars.js";
-import type { Location, Program } from "./syntax-tree.ts";
-
-/** One block of compiled template text. The signature is the one Handlebars' compiler (revision 8) writes. */
-export type Block = (
-  ...frame: readonly [
-    container: object,
-    context: unknown,
-    helpers: object,
-    partials: object,
-    data: object,
-    blockParams: readonly unknown[] | undefined,
-    depths: readonly unknown[] | undefined,
-  ]
-) => string;
-
-/** What Handlebars' compiler makes of a template: the main block, and the blocks inside it by number. */
-export interface CompiledTemplate {
-  readonly compiler: readonly [revision: number, versions: string];
-  readonly main: Block;
-  readonly useDepths?: boolean;
-  readonly useBlockParams?: boolean;
-  readonly [block: number]: Block;
-}
-
-/** The half of Handlebars' compiler that reads the tree. Blocks inside are read by a `new this.compiler()`. */
-export interface Analyser {
-  compiler: new () => Analyser;
-  compile(program: Program, options: object): object;
-  equals(other: Analyser): boolean;
-}
-
-/** The half of Handlebars' compiler that writes JavaScript; an environment may replace parts of it. */
-export interface CodeWriter {
-  compiler: new () => CodeWriter;
-  compile(environment: object, options: object): string;
-  readonly source: { readonly currentLocation: Location };
-  appendEscaped(): void;
-  pushSource(code: unknown): void;
-  appendToBuffer(code: readonly unknown[]): unknown;
-  aliasable(name: string): string;
-  popStack(): unknown;
-  contextName(depth: number): string;
-}
+import { createRequire } from "node:module";
+import type { CompiledTemplate } from "./container.ts";
+import type { Analyser, CodeWriter, HandlebarsEnvironment } from "./handlebars-api.ts";
+import type { Program } from "./syntax-tree.ts";
 
 /** The form of compiled templates that `container.ts` can run. */
 export const COMPILER_REVISION = 8;
 
-/** An environment of our own: nothing that other code registers or changes in Handlebars reaches it. */
-const environment = Handlebars.create();
+let loaded: HandlebarsEnvironment | undefined;
+
+/**
+ * An environment of our own: nothing that other code registers or changes in Handlebars reaches it. Loaded when the
+ * first template must be compiled, and without a promise, because compiling is no reason to wait; the build for
+ * browsers is one file, where the one for Node brings a command line and source maps.
+ */
+function handlebars(): HandlebarsEnvironment {
+  if (loaded === undefined) {
+    const require = createRequire(import.meta.url);
+    loaded = (require("handlebars/dist/handlebars.js") as HandlebarsEnvironment).create();
+  }
+  return loaded;
+}
 
 /** Parses one file. Throws Handlebars' own exception, whose message begins with `Parse error on line N`. */
 export function parse(text: string, file: string): Program {
-  return environment.parse(text, { srcName: file });
+  return handlebars().parse(text, { srcName: file });
 }
 
 /**
- * Compiles a tree in which every helper is known and no partial is left; a path that names a helper is a
+ * The JavaScript for a tree in which every helper is known and no partial is left; a path that names a helper is a
  * call of it, every other path is looked up in the context alone.
  */
-export function compile(program: Program, helperNames: readonly string[]): CompiledTemplate {
+export function compile(program: Program, helperNames: readonly string[]): string {
   const knownHelpers = Object.fromEntries(helperNames.map((name) => [name, true]));
   const options = { data: true, knownHelpers, knownHelpersOnly: true };
-  const opcodes = createAnalyser().compile(program, options);
-  const code = createWriter().compile(opcodes, options);
-  // The code is made from the user's own template files, as in Handlebars itself; no value of the store is in it.
+  return createWriter().compile(createAnalyser().compile(program, options), options);
+}
+
+/** Makes code of {@link compile} ready to run. It comes from the user's own template files; no value of the store is in it. */
+export function evaluate(code: string): CompiledTemplate {
   const compiled = new Function(`return ${code}`)() as CompiledTemplate;
   if (compiled.compiler[0] !== COMPILER_REVISION) {
     throw new Error(`Handlebars compiles to revision ${compiled.compiler[0]}, this program runs ${COMPILER_REVISION}`);
@@ -73,7 +47,7 @@ export function compile(program: Program, helperNames: readonly string[]): Compi
 
 /** Handlebars' analyser, but equal blocks stay apart: each must know its own line. */
 function createAnalyser(): Analyser {
-  const analyser = new environment.Compiler();
+  const analyser = new (handlebars().Compiler)();
   analyser.equals = () => false;
   analyser.compiler = createAnalyser as unknown as new () => Analyser;
   return analyser;
@@ -81,7 +55,7 @@ function createAnalyser(): Analyser {
 
 /** Handlebars' writer, but `{{x}}` also tells the escape function where it stands and what its context is. */
 function createWriter(): CodeWriter {
-  const writer = new environment.JavaScriptCompiler();
+  const writer = new (handlebars().JavaScriptCompiler)();
   writer.appendEscaped = appendEscaped;
   writer.compiler = createWriter as unknown as new () => CodeWriter;
   return writer;

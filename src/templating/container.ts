@@ -1,5 +1,26 @@
-import type { Block, CompiledTemplate } from "./compile.ts";
 import type { Where } from "./template-error.ts";
+
+/** One block of compiled template text. The signature is the one Handlebars' compiler (revision 8) writes. */
+export type Block = (
+  ...frame: readonly [
+    container: object,
+    context: unknown,
+    helpers: object,
+    partials: object,
+    data: object,
+    blockParams: readonly unknown[] | undefined,
+    depths: readonly unknown[] | undefined,
+  ]
+) => string;
+
+/** What Handlebars' compiler makes of a template: the main block, and the blocks inside it by number. */
+export interface CompiledTemplate {
+  readonly compiler: readonly [revision: number, versions: string];
+  readonly main: Block;
+  readonly useDepths?: boolean;
+  readonly useBlockParams?: boolean;
+  readonly [block: number]: Block;
+}
 
 /** A nested block of a template, as a helper gets it. */
 export interface BlockFunction {

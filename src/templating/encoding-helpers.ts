@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
 import { haproxyWord } from "./haproxy-word.ts";
 import { type HelperCall, type Helpers, text, wrong } from "./helper.ts";
 import { rawText } from "./raw-text.ts";
@@ -7,12 +7,18 @@ import { rawText } from "./raw-text.ts";
 export const encodingHelpers: Helpers = {
   base64Encode: { params: "text", run: (call) => Buffer.from(text(call, 0), "utf8").toString("base64") },
   base64Decode: { params: "text", run: base64Decode },
-  sha256sum: { params: "text", run: (call) => createHash("sha256").update(text(call, 0)).digest("hex") },
+  sha256sum: { params: "text", run: sha256sum },
   toJson: { params: "value", run: ({ args }) => JSON.stringify(args[0] ?? null) },
   toPrettyJson: { params: "value", run: ({ args }) => JSON.stringify(args[0] ?? null, null, 2) },
   quote: { params: "text", run: quote },
   squote: { params: "text", run: squote },
 };
+
+/** node:crypto costs milliseconds of start-up, and few templates need it. */
+function sha256sum(call: HelperCall): string {
+  const { createHash } = createRequire(import.meta.url)("node:crypto") as typeof import("node:crypto");
+  return createHash("sha256").update(text(call, 0)).digest("hex");
+}
 
 function base64Decode(call: HelperCall): string {
   const encoded = text(call, 0).trim();

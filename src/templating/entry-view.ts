@@ -7,8 +7,6 @@ export interface ServerView extends EntryServer {
   readonly address: string;
   /** Whether it is the entry's first choice. */
   readonly first: boolean;
-  /** Empty for the first choice; `-host:port` for the others, so that a server's name stays its own. */
-  readonly suffix: string;
   readonly backup: boolean;
 }
 
@@ -53,6 +51,6 @@ function serverViews(entry: Entry): readonly ServerView[] {
 
 function serverView({ host, port, weight, backup }: EntryServer, first: boolean): ServerView {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  const view = { host, port, address, first, suffix: first ? "" : `-${host}:${port}`, backup: backup === true };
+  const view = { host, port, address, first, backup: backup === true };
   return weight === undefined ? view : Object.assign(view, { weight });
 }
