@@ -129,6 +129,7 @@ describe("empty answers that must not be believed", () => {
       response.end();
     });
     await expect(consul.store.list("haproxy/", consul.call)).rejects.toMatchObject({ code: "E_STORE_STALE" });
+    await expect(consul.store.list("haproxy/a", consul.call)).rejects.toMatchObject({ code: "E_STORE_STALE" });
     await expect(consul.store.get("haproxy/a", consul.call)).rejects.toMatchObject({ code: "E_STORE_STALE" });
   });
 
@@ -231,6 +232,20 @@ describe("answers that do not come", () => {
       setTimeout(() => response.destroy(), 50);
     });
     await expect(consul.store.list("haproxy/", consul.call)).rejects.toMatchObject({ code: "E_STORE_UNREACHABLE" });
+  });
+
+  test("a kept connection that dies under the next request is replaced, but not under a check-and-set", async () => {
+    const consul = await scripted((request, response, asked) => {
+      if (asked % 2 === 0) answer(response, "1", request.method === "PUT" ? "true" : pairs({ "haproxy/a": "1" }));
+      else request.socket.destroy();
+    });
+    const { store, call } = consul;
+    await store.get("haproxy/a", call);
+    expect((await store.get("haproxy/a", call))?.value).toBe("1");
+    expect(consul.paths).toHaveLength(3);
+    const write = store.put("haproxy/a", "2", { ...call, ifIndex: "1" });
+    await expect(write).rejects.toMatchObject({ code: "E_STORE_UNREACHABLE" });
+    expect(consul.paths).toHaveLength(4);
   });
 
   test("a blocking query gets its wait, its sixteenth and a margin, and no more", async () => {

@@ -1,4 +1,4 @@
-import { renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { renameSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Snapshot, Store } from "../../src/core/store.ts";
@@ -118,6 +118,19 @@ describe("the token file", () => {
     expect((await store.get("haproxy/a", call))?.value).toBe("1");
     writeFileSync(tokenFile, `${consul.token}\n`);
     expect(await store.put("haproxy/a", "2", call)).toBe(true);
+  });
+
+  test("a change that the file's times do not show is found when Consul denies", async () => {
+    await consul.kv.put("haproxy/a", "1");
+    const tokenFile = join(tempDir("token"), "token");
+    const longAgo = new Date("2020-01-01T00:00:00Z");
+    writeFileSync(tokenFile, nobody);
+    utimesSync(tokenFile, longAgo, longAgo);
+    const store = await open({ tokenFile });
+    await expect(store.get("haproxy/a", call)).rejects.toMatchObject({ code: "E_STORE_DENIED" });
+    writeFileSync(tokenFile, reader);
+    utimesSync(tokenFile, longAgo, longAgo);
+    expect((await store.get("haproxy/a", call))?.value).toBe("1");
   });
 
   test("a watch goes on with the new token after the old one was revoked", async () => {
