@@ -11,6 +11,7 @@ import { createPairMemory } from "./pair-memory.ts";
 import { rawText } from "./raw-text.ts";
 import { markRemembered } from "./remembered-blocks.ts";
 import { createScope, type Scope } from "./scope.ts";
+import { refuseSingleQuotes } from "./single-quotes.ts";
 import { createSourceFiles, isUnchanged, type ReadFiles } from "./source-files.ts";
 import { loadTree } from "./tree.ts";
 
@@ -81,10 +82,11 @@ function build(src: string, { templatesDir, cache, escaping, machine, current }:
   const runner = (path: string): RunTemplate => {
     const isMain = path === src;
     // An included file has the context it is given, which the remembered blocks of a main file do not know.
-    const name = isMain ? path : `included/${path}`;
+    const name = `${escaping}/${isMain ? "main" : "included"}/${path}`;
     const known = cache.read(name, (files) => isUnchanged(templatesDir, files));
     const code =
-      known ?? compileFile(path, { templatesDir, helpers, isMain, keep: (files, js) => cache.write(name, files, js) });
+      known ??
+      compileFile(path, { templatesDir, escaping, helpers, isMain, keep: (files, js) => cache.write(name, files, js) });
     return createRunner(evaluate(code), { helpers: helpers.functions, escapeValue });
   };
   return runner(src);
@@ -92,14 +94,16 @@ function build(src: string, { templatesDir, cache, escaping, machine, current }:
 
 interface CompileOptions {
   readonly templatesDir: string;
+  readonly escaping: Escape;
   readonly helpers: HelperSet;
   readonly isMain: boolean;
   readonly keep: (files: ReadFiles, code: string) => void;
 }
 
-function compileFile(path: string, { templatesDir, helpers, isMain, keep }: CompileOptions): string {
+function compileFile(path: string, { templatesDir, escaping, helpers, isMain, keep }: CompileOptions): string {
   const files = createSourceFiles(templatesDir);
   const tree = loadTree(files.template(path), { files, helperParams: helpers.params });
+  if (escaping === "haproxy") refuseSingleQuotes(tree);
   if (isMain) markRemembered(tree, helpers.impure);
   const code = compile(tree, Object.keys(helpers.functions));
   keep(files.seen, code);

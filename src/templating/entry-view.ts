@@ -1,4 +1,4 @@
-import { type Entry, type EntryServer, parseEntry } from "../core/entry.ts";
+import { type Entry, type EntryServer, isName, parseEntry } from "../core/entry.ts";
 import type { Pair } from "../core/store.ts";
 
 /** One server of an entry as a template sees it. */
@@ -26,10 +26,15 @@ export interface ReadEntry {
 
 /** Reads the value of a pair as an entry. */
 export function readEntry({ key, value }: Pair): ReadEntry {
+  const [kind, tag] = key.split("/").slice(-2);
+  if (!isName(kind) || !isName(tag)) {
+    return {
+      warning: `${JSON.stringify(key)} is left out: the last two parts of the key must be names, a kind and a tag`,
+    };
+  }
   const result = parseEntry(value);
   if ("problem" in result) return { warning: `${key} is left out: ${result.problem}` };
   const { entry } = result;
-  const [kind = "", tag = ""] = key.split("/").slice(-2);
   const count = entry.servers?.length ?? 1;
   const servers = serverViews(entry);
   // Written into the parsed object itself, which is ours: a copy by spread costs as much as all the rest.

@@ -13,8 +13,9 @@ const BRACKETED = /^\[[0-9a-f.]*:[0-9a-f:.]*\](?::\d+)?$/i;
  * empty word is `""`. Undefined when the text cannot be a word because of a control character.
  *
  * The forms are those that HAProxy's `parse_line` reads alike in both places since 2.4 (src/tools.c; the manual's
- * section 2.2): a backslash before space, `\`, `"`, `'` and `#`; `\xNN` for `$`, which a backslash protects inside
- * double quotes only, and for `[`, which opens a scope at the start of a line. What is not ASCII passes byte by byte.
+ * section 2.2): a backslash before space, `\`, `"` and `#`; `\xNN` for `$`, which a backslash protects inside double
+ * quotes only, for `[`, which opens a scope at the start of a line, and for `'`, so that not even inside single quotes,
+ * where a backslash means nothing, a value gets out of them. What is not ASCII passes byte by byte.
  */
 export function haproxyWord(text: string): string | undefined {
   if (!SPECIAL.test(text)) return text === "" ? '""' : text;
@@ -23,6 +24,5 @@ export function haproxyWord(text: string): string | undefined {
 }
 
 function escaped(char: string): string {
-  if (char === "$") return "\\x24";
-  return char === "[" ? "\\x5b" : `\\${char}`;
+  return "$'[".includes(char) ? `\\x${char.charCodeAt(0).toString(16)}` : `\\${char}`;
 }

@@ -41,8 +41,8 @@ async function check(text: string): Promise<{ code: number | null; output: strin
 }
 
 test("conf.d as it is shipped loads whole, and is the one haproxy.cfg", () => {
-  expect(main.map(({ name, dest, escape }) => ({ name, dest, escape }))).toEqual([
-    { name: "haproxy", dest: "/etc/haproxy/haproxy.cfg", escape: "haproxy" },
+  expect(main.map((resource) => [resource.name, resource.dest, resource.escape])).toEqual([
+    ["haproxy", "/etc/haproxy/haproxy.cfg", "haproxy"],
   ]);
 });
 
