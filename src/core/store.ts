@@ -2,7 +2,7 @@ import type { Call } from "./call.ts";
 
 /**
  * The state of one key for check-and-set: opaque, compared for equality only (Consul's ModifyIndex, a
- * file's content hash). {@link ABSENT} stands for "there is no such key".
+ * file's content). {@link ABSENT} stands for "there is no such key".
  */
 export type Index = string;
 

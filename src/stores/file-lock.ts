@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -36,10 +35,10 @@ export async function withFolderLock<T>(
   let mine: string | undefined;
   for (;;) {
     call.signal.throwIfAborted();
-    mine = tryLink(path);
+    const wallMs = call.clock.wallMs();
+    mine = tryLink(path, wallMs);
     if (mine !== undefined) break;
     const holder = readLock(path);
-    const wallMs = call.clock.wallMs();
     if (holder !== undefined && isAbandoned(path, holder, wallMs)) bury(path, holder, wallMs);
     else if (holder !== undefined) await pause(path, endMs, call);
   }
@@ -65,8 +64,9 @@ async function pause(path: string, endMs: number, call: Call & { readonly clock:
 }
 
 /** What the lock says now that it is ours, or undefined when it is someone else's. */
-function tryLink(path: string): string | undefined {
-  const text = print({ ...self(), nonce: randomBytes(6).toString("hex") });
+function tryLink(path: string, wallMs: number): string | undefined {
+  const own = self();
+  const text = print({ ...own, nonce: `${Math.round(wallMs).toString(36)}-${own.pid}-${holdings++}` });
   try {
     symlinkSync(text, path);
     return text;
@@ -97,7 +97,7 @@ function readLock(path: string): string | undefined {
  */
 function bury(path: string, holder: string, wallMs: number): void {
   const right = `${path}.${parse(holder)?.nonce ?? "unknown"}`;
-  if (tryLink(right) === undefined) {
+  if (tryLink(right, wallMs) === undefined) {
     const other = readLock(right);
     if (other !== undefined && isAbandoned(right, other, wallMs)) bury(right, other, wallMs);
     return;
@@ -121,11 +121,12 @@ function isOld(path: string, wallMs: number): boolean {
   return stats !== undefined && wallMs - stats.mtimeMs > FOREIGN_ABANDONED_MS;
 }
 
-let own: Omit<Holder, "nonce"> | undefined;
+let known: Omit<Holder, "nonce"> | undefined;
+let holdings = 0;
 
 function self(): Omit<Holder, "nonce"> {
-  own ??= { pid: process.pid, start: startOf(process.pid), place: place() };
-  return own;
+  known ??= { pid: process.pid, start: startOf(process.pid), place: place() };
+  return known;
 }
 
 /** Process ids mean something only within one pid namespace of one boot of one machine. */
@@ -166,7 +167,7 @@ function print(holder: Holder): string {
 }
 
 function parse(text: string): Holder | undefined {
-  const match = /^(\d+) (\S+) ([0-9a-f]+) (.+)$/.exec(text);
+  const match = /^(\d+) (\S+) ([0-9a-z-]+) (.+)$/.exec(text);
   if (match === null) return undefined;
   const [, pid, start = "", nonce = "", where = ""] = match;
   return { pid: Number(pid), start, nonce, place: where };

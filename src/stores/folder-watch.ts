@@ -89,7 +89,7 @@ export function createFolderWatch(root: string, onChange: (change: FolderChange)
 }
 
 /** Names of stage files: ours (`lib/atomic-file.ts`) and rsync's. */
-const STAGES = [/^\.(.+)\.\d+\.[0-9a-f]{8}$/, /^\.(.+)\.[A-Za-z0-9]{6}$/];
+const STAGES = [/^\.(.+)\.\d+\.[0-9a-z]{6,}$/, /^\.(.+)\.[A-Za-z0-9]{6}$/];
 
 /**
  * What an event in a folder means. A stage file that comes just before NAME tells that NAME is then swapped
