@@ -1,0 +1,105 @@
+import { AppError, errorText } from "../src/core/errors.ts";
+import { releaseAll } from "../test/support/releases.ts";
+import { failOver, summarize } from "./failover.ts";
+import { createJournal, type Journal } from "./journal.ts";
+import { HELP, parseOptions, type TourOptions } from "./options.ts";
+import { createPlace } from "./place.ts";
+import { setStage, type Tour } from "./stage.ts";
+import { stay } from "./stay.ts";
+import { openConsul, openFolder, type TourStore } from "./store.ts";
+
+/** As a shell has it for a program that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+
+/** npm, tsx and the terminal may each pass on the same Ctrl-C. */
+const SAME_SIGNAL_MS = 1_000;
+
+const LOG_TAIL_LINES = 8;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  let options: TourOptions;
+  try {
+    options = parseOptions(words);
+  } catch (error) {
+    process.stderr.write(`${errorText(error)}\n`);
+    return error instanceof AppError ? error.exitCode : 1;
+  }
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  return runTour(options);
+}
+
+async function runTour(options: TourOptions): Promise<number> {
+  const startMs = performance.now();
+  const journal = createJournal(process.stdout);
+  const tour: Tour = { journal, stop: new AbortController(), logs: new Map() };
+  const interrupted = new Error("stopped by a signal");
+  stopOnSignals(tour.stop, interrupted);
+  let code: number;
+  try {
+    await perform(tour, options, interrupted);
+    code = 0;
+  } catch (error) {
+    // A wait that was cut short knows only that it was; the reason is with the signal.
+    const reason: unknown = tour.stop.signal.aborted ? tour.stop.signal.reason : error;
+    code = reason === interrupted ? EXIT_INTERRUPTED : 1;
+    if (reason !== interrupted) explain(tour, reason);
+  }
+  tour.stop.abort();
+  await releaseAll();
+  journal.line(
+    `\nAll is stopped and removed, ${((performance.now() - startMs) / 1_000).toFixed(1)} s after the start.`,
+  );
+  return code;
+}
+
+async function perform(tour: Tour, options: TourOptions, interrupted: Error): Promise<void> {
+  const { journal, stop } = tour;
+  const startMs = performance.now();
+  journal.line("confd-haproxy: a server dies, and HAProxy follows.");
+  journal.chapter("Setting the stage (ms since the start)", startMs);
+  const place = createPlace();
+  const say = (what: string) => journal.step(performance.now(), "store", what);
+  const store =
+    options.consul === undefined ? await openFolder(place.dir) : await openConsul(options.consul, stop.signal, say);
+  say(`${store.url}, ${store.words}`);
+  const stage = await setStage(tour, place, store);
+  const failover = await failOver(stage);
+  summarize(stage, failover);
+  if (!options.stay) return sayWhatNext(journal, store);
+  await stay(stage, failover);
+  if (stop.signal.reason !== interrupted) throw stop.signal.reason;
+}
+
+function sayWhatNext(journal: Journal, store: TourStore): void {
+  journal.line("\nWhat next");
+  journal.line("  npm start -- --stay                            keep it running, and try things");
+  if (store.look.name.startsWith("file:")) {
+    journal.line("  npm start -- --store consul://127.0.0.1:8500   the same over Consul");
+  }
+  journal.line("  README.md                                      how to go on with your own servers");
+}
+
+/** The first signal ends the tour in order; one more, later, at once. */
+function stopOnSignals(stop: AbortController, reason: Error): void {
+  let firstMs: number | undefined;
+  const onSignal = () => {
+    firstMs ??= performance.now();
+    stop.abort(reason);
+    if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(EXIT_INTERRUPTED);
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+}
+
+function explain({ journal, logs }: Tour, error: unknown): void {
+  journal.line(`\nIt did not work: ${errorText(error)}`);
+  if (error instanceof AppError && error.hint !== undefined) journal.line(`  ${error.hint}`);
+  for (const [name, log] of logs) {
+    const lines = log().trimEnd().split("\n").slice(-LOG_TAIL_LINES);
+    journal.line(`\nThe end of the log of ${name}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+  }
+}

@@ -1,0 +1,105 @@
+import { appendFileSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "../src/core/errors.ts";
+import { cli } from "../test/support/haproxy.ts";
+import type { Client } from "./client.ts";
+import type { News } from "./news.ts";
+import type { TourStore } from "./store.ts";
+
+/** How closely the tour looks: every few ms while things happen, seldom while a person plays. */
+export interface Pace {
+  fileMs: number;
+  askMs: number;
+}
+
+/** What every observer needs. */
+export interface Watcher {
+  readonly news: News;
+  readonly pace: Pace;
+  readonly stop: AbortSignal;
+}
+
+const STORE_PAUSE_MS = 200;
+
+/** Copies a program's log to `logs/NAME.log` and tells each of its messages. */
+export async function observeLog(
+  watcher: Watcher,
+  log: { readonly file: string; text(): string; tell(message: string): void },
+): Promise<void> {
+  let [copied, told] = [0, 0];
+  await forEver(watcher, "fileMs", () => {
+    const text = log.text();
+    if (text.length === copied) return;
+    appendFileSync(log.file, text.slice(copied));
+    copied = text.length;
+    const end = text.lastIndexOf("\n") + 1;
+    const lines = text.slice(told, end).split("\n");
+    told = end;
+    for (const line of lines) {
+      // what belongs to a message stands below it, indented
+      const message = /^\S+Z (?:info |(?=warn|error))\s*(.+)$/.exec(line)?.[1];
+      if (message !== undefined) log.tell(message);
+    }
+  });
+}
+
+/** Tells which server the entry in the store names, whenever that changes; "" when it names none. */
+export async function observeEntry({ news, stop }: Watcher, store: TourStore): Promise<void> {
+  let last: string | undefined;
+  for (;;) {
+    try {
+      for await (const { pairs } of store.look.watch(store.key, { signal: stop })) {
+        const server = serverOf(pairs[0]?.value ?? "");
+        if (server !== last) news.tell("entry", server);
+        last = server;
+      }
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.retryable) throw error;
+      await sleep(STORE_PAUSE_MS, undefined, { signal: stop });
+    }
+  }
+}
+
+/** Tells which server the file at dest names, whenever it changes. */
+export async function observeFile(watcher: Watcher, path: string): Promise<void> {
+  let last = "";
+  await forEver(watcher, "fileMs", () => {
+    const text = readFileSync(path, "utf8");
+    if (text !== last) watcher.news.tell("file", /^\s+server \S+ (\S+)/m.exec(text)?.[1] ?? "");
+    last = text;
+  });
+}
+
+/** Tells the pid of the worker that answers on HAProxy's socket, whenever that is another one. */
+export async function observeWorker(watcher: Watcher, socket: string): Promise<void> {
+  let last = "";
+  await forEver(watcher, "askMs", async () => {
+    // In the moment of a reload nobody may answer; the next look tells.
+    const pid = /^Pid: (\d+)/m.exec(await cli(socket, "show info").catch(() => ""))?.[1];
+    if (pid === undefined || pid === last) return;
+    watcher.news.tell("haproxy", pid);
+    last = pid;
+  });
+}
+
+/** Lets the client ask, without end. */
+export async function observeClient(watcher: Watcher, client: Client): Promise<void> {
+  await forEver(watcher, "askMs", () => client.ask());
+}
+
+async function forEver({ pace, stop }: Watcher, which: keyof Pace, look: () => Promise<void> | void): Promise<never> {
+  for (;;) {
+    stop.throwIfAborted();
+    await look();
+    await sleep(pace[which], undefined, { signal: stop });
+  }
+}
+
+function serverOf(value: string): string {
+  try {
+    const { host, port } = JSON.parse(value) as { host?: string; port?: number };
+    return `${host}:${port}`;
+  } catch {
+    return "";
+  }
+}
