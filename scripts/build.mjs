@@ -24,7 +24,9 @@ const common = {
   legalComments: "none",
   // `import()` of a CommonJS file would show only its default export
   supported: { "dynamic-import": false },
-  define: { __VERSION__: JSON.stringify(version) },
+  // `createRequire(import.meta.url)` is how the sources load a package late without a promise
+  define: { __VERSION__: JSON.stringify(version), "import.meta.url": "importMetaUrl" },
+  banner: { js: 'const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
 };
 

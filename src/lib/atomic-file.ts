@@ -40,7 +40,7 @@ export function writeBeside(
   try {
     writeAll(fd, content);
     if (options.ownership !== undefined) {
-      fchownIfNeeded(fd, stage, options.ownership);
+      fchownIfNeeded(fd, options.ownership);
       fchmodSync(fd, options.ownership.mode);
     }
     if (options.fsync) fsyncSync(fd);
@@ -90,7 +90,8 @@ function writeAll(fd: number, content: string | Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-function fchownIfNeeded(fd: number, stage: string, wanted: FileOwnership): void {
-  const is = statSync(stage);
-  if (is.uid !== wanted.uid || is.gid !== wanted.gid) fchownSync(fd, wanted.uid, wanted.gid);
+/** A folder's setgid bit may have given the file another group than ours; root sets it right in any case. */
+function fchownIfNeeded(fd: number, wanted: FileOwnership): void {
+  const uid = process.geteuid?.();
+  if (uid === 0 || uid !== wanted.uid || process.getegid?.() !== wanted.gid) fchownSync(fd, wanted.uid, wanted.gid);
 }

@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync, rmSync } from "node:fs";
+import { type BigIntStats, readFileSync, realpathSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../core/errors.ts";
 import type { TemplateResource } from "../core/resource.ts";
@@ -9,74 +9,79 @@ const DEFAULT_MODE = 0o644;
 
 /** The destination of one resource, on disk. All methods throw E_FILE with what was being done. */
 export interface DestFile {
-  /** What is at dest now; undefined when there is no such file. */
-  read(): string | undefined;
-  /** Whether dest already is this text with the wanted mode and owner. */
+  /** Looks at dest as it is now. */
+  look(): DestView;
+}
+
+/** Dest at one moment; good for one pass. */
+export interface DestView {
+  /** Its text; undefined when there is no such file. */
+  readonly text: string | undefined;
+  /** Whether it already is this text with the wanted mode and owner. */
   isCurrent(text: string): boolean;
   /** Writes the text beside dest, with dest's future mode and owner, on the disk for good. */
   stage(text: string): string;
-  /** Renames the stage over dest. */
+  /** Renames the stage over dest, for good. */
   swap(stage: string, text: string): void;
   /** Removes a stage that will not be used, if it is still there. */
   discard(stage: string): void;
 }
 
-interface Known {
-  readonly text: string;
-  readonly signature: string;
-}
+type Wanted = Pick<TemplateResource, "dest" | "mode" | "uid" | "gid">;
 
 /** The file behind `resource.dest`; a symbolic link is followed, so that the link itself stays. */
-export function createDestFile(resource: Pick<TemplateResource, "dest" | "mode" | "uid" | "gid">): DestFile {
-  let known: Known | undefined;
+export function createDestFile(resource: Wanted): DestFile {
+  /** What we wrote or read last, and the file's signature then: an untouched file is not read again. */
+  let known: { readonly text: string; readonly signature: string } | undefined;
 
-  function load(): Known | undefined {
-    const path = realPath(resource.dest);
-    const signature = signatureOf(path);
-    if (signature === undefined) return undefined;
+  function textOf(path: string, stat: BigIntStats): string {
+    const signature = signatureOf(stat);
     if (known?.signature !== signature) known = { text: readFileSync(path, "utf8"), signature };
-    return known;
+    return known.text;
   }
 
   return {
-    read: () => attempt(`reading ${resource.dest}`, () => load()?.text),
-    isCurrent: (text) => attempt(`reading ${resource.dest}`, () => load()?.text === text && hasOwnership(resource)),
-    stage: (text) =>
-      attempt(`writing beside ${resource.dest}`, () =>
-        writeBeside(realPath(resource.dest), text, { ownership: wantedOwnership(resource), fsync: true }),
-      ),
-    swap(stage, text) {
-      const path = realPath(resource.dest);
-      attempt(`replacing ${resource.dest}`, () => swapIn(stage, path));
-      known = { text, signature: signatureOf(path) ?? "" };
-      attempt(`syncing the folder of ${resource.dest}`, () => syncFolder(dirname(path)));
+    look() {
+      const path = attempt(`reading ${resource.dest}`, () => realPath(resource.dest));
+      const stat = attempt(`reading ${resource.dest}`, () => statIfThere(path));
+      const text = stat && attempt(`reading ${resource.dest}`, () => textOf(path, stat));
+      return {
+        text,
+        isCurrent: (wanted) => stat !== undefined && text === wanted && hasOwnership(resource, stat),
+        stage: (wanted) =>
+          attempt(`writing beside ${resource.dest}`, () =>
+            writeBeside(path, wanted, { ownership: wantedOwnership(resource, stat), fsync: true }),
+          ),
+        swap(stage, wanted) {
+          attempt(`replacing ${resource.dest}`, () => swapIn(stage, path));
+          const after = attempt(`reading ${resource.dest}`, () => statIfThere(path));
+          known = after && { text: wanted, signature: signatureOf(after) };
+          attempt(`syncing the folder of ${resource.dest}`, () => syncFolder(dirname(path)));
+        },
+        discard: (stage) => attempt(`removing ${stage}`, () => rmSync(stage, { force: true })),
+      };
     },
-    discard: (stage) => attempt(`removing ${stage}`, () => rmSync(stage, { force: true })),
   };
 }
 
-/** Changes whenever the file does; undefined when there is none. */
-function signatureOf(path: string): string | undefined {
-  const is = statIfThere(path);
-  return is && `${is.dev}:${is.ino}:${is.size}:${is.mtimeNs}:${is.ctimeNs}`;
+/** Changes whenever the file does. */
+function signatureOf(stat: BigIntStats): string {
+  return `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
 }
 
 /** What the resource asks for; else what dest has (another owner than ours only root can give); else confd's defaults. */
-function wantedOwnership(resource: Pick<TemplateResource, "dest" | "mode" | "uid" | "gid">): FileOwnership {
-  const is = statIfThere(realPath(resource.dest));
+function wantedOwnership(resource: Wanted, is: BigIntStats | undefined): FileOwnership {
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
-  const root = uid === 0;
+  const keepsOwner = uid === 0 && is !== undefined;
   return {
     mode: resource.mode ?? (is === undefined ? DEFAULT_MODE : Number(is.mode) & 0o7777),
-    uid: resource.uid ?? (root && is !== undefined ? Number(is.uid) : uid),
-    gid: resource.gid ?? (root && is !== undefined ? Number(is.gid) : gid),
+    uid: resource.uid ?? (keepsOwner ? Number(is.uid) : uid),
+    gid: resource.gid ?? (keepsOwner ? Number(is.gid) : gid),
   };
 }
 
-function hasOwnership(resource: Pick<TemplateResource, "dest" | "mode" | "uid" | "gid">): boolean {
-  const is = statIfThere(realPath(resource.dest));
-  if (is === undefined) return false;
+function hasOwnership(resource: Wanted, is: BigIntStats): boolean {
   return (
     (resource.mode === undefined || resource.mode === (Number(is.mode) & 0o7777)) &&
     (resource.uid === undefined || resource.uid === Number(is.uid)) &&
@@ -86,7 +91,7 @@ function hasOwnership(resource: Pick<TemplateResource, "dest" | "mode" | "uid" |
 
 function realPath(path: string): string {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return path;
     throw error;
@@ -97,8 +102,7 @@ function attempt<T>(doing: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    const hint = HINTS[code];
+    const hint = HINTS[(error as NodeJS.ErrnoException).code ?? ""];
     throw new AppError("E_FILE", doing, { cause: error, ...(hint === undefined ? {} : { hint }) });
   }
 }

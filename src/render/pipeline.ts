@@ -6,7 +6,7 @@ import type { TemplateResource } from "../core/resource.ts";
 import type { Pair, Snapshot } from "../core/store.ts";
 import type { Missing, Template } from "../core/template-engine.ts";
 import { checkStage } from "./check.ts";
-import { createDestFile } from "./dest-file.ts";
+import { createDestFile, type DestView } from "./dest-file.ts";
 import { holdBack } from "./hold-back.ts";
 import type { Outcome } from "./outcome.ts";
 import { checkFormat } from "./output-format.ts";
@@ -50,13 +50,13 @@ export type PassCall = Call & { readonly again: boolean };
 /** Builds the pipeline of one resource. */
 export function createPipeline(resource: TemplateResource, deps: PipelineDeps): Pipeline {
   const { options, records, clock } = deps;
-  const view = createView(resource);
+  const data = createView(resource);
   const dest = createDestFile(resource);
   let refused: { readonly text: string; readonly error: AppError } | undefined;
   let mayHaveRefusal = true;
 
   async function run(snapshots: ReadonlyMap<string, Snapshot>, call: PassCall): Promise<Outcome> {
-    const pairs = view.pairs(snapshots);
+    const pairs = data.pairs(snapshots);
     if (pairs === undefined) return { result: "waiting", reason: "not all of its keys have been read yet" };
     const keys = pairs.map((pair) => pair.key);
     const held = options.allowShrink ? undefined : holdBack(resource, keys, deps);
@@ -67,7 +67,8 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     if (resource.outputFormat !== undefined) await checkFormat(text, resource.outputFormat, resource.dest);
     const renderMs = clock.monotonicMs() - startedMs;
 
-    const outcome = dest.isCurrent(text) ? CURRENT : await bringToDest(text, renderMs, call);
+    const view = dest.look();
+    const outcome = view.isCurrent(text) ? CURRENT : await bringToDest(text, { view, renderMs, call });
     if (outcome.result === "current" || outcome.result === "changed") settle(keys);
     return outcome;
   }
@@ -78,23 +79,27 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     return text;
   }
 
-  async function bringToDest(text: string, renderMs: number, call: PassCall): Promise<Outcome> {
-    if (options.noop) return { result: "would-change", before: dest.read() ?? "", after: text };
+  async function bringToDest(
+    text: string,
+    pass: { readonly view: DestView; readonly renderMs: number; readonly call: PassCall },
+  ): Promise<Outcome> {
+    const { view, renderMs, call } = pass;
+    if (options.noop) return { result: "would-change", before: view.text ?? "", after: text };
     if (refused?.text === text && !call.again) return { result: "failed", error: refused.error };
-    return { result: "changed", renderMs, ...(await replace(text, call)) };
+    return { result: "changed", renderMs, ...(await replace(text, view, call)) };
   }
 
-  async function replace(text: string, call: Call): Promise<{ checkMs: number; writeMs: number }> {
+  async function replace(text: string, at: DestView, call: Call): Promise<{ checkMs: number; writeMs: number }> {
     const startedMs = clock.monotonicMs();
-    const stage = dest.stage(text);
+    const stage = at.stage(text);
     let checkMs = 0;
     try {
       if (!options.syncOnly) checkMs = await checkStage(resource, stage, call);
       if (resource.reloadCmd !== undefined) records.update(resource.dest, { applied: false });
       if (options.keepStageFile) copyFileSync(stage, `${resource.dest}.staged`);
-      dest.swap(stage, text);
+      at.swap(stage, text);
     } catch (error) {
-      dest.discard(stage);
+      at.discard(stage);
       if (error instanceof AppError && error.code === "E_CHECK_CMD") refused = { text, error };
       throw error;
     }
