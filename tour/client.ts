@@ -32,6 +32,8 @@ export interface Client {
   unanswered(): number;
   /** Counts from here. */
   forget(): void;
+  /** How many requests in a row the same server has answered. */
+  streak(): number;
 }
 
 /** `tell` hears who answers whenever that changes; "" when nobody does. */
@@ -40,10 +42,12 @@ export function createClient(server: Target, tell: (who: string) => void): Clien
   const failed = new Set<number>();
   let asked = 0;
   let newest = 0;
+  let streak = 0;
   let last: string | undefined;
   const hear = (request: number, who: string) => {
     if (request < newest) return;
     newest = request;
+    streak = who === last ? streak + 1 : 1;
     if (who !== last) tell(who);
     last = who;
   };
@@ -61,5 +65,6 @@ export function createClient(server: Target, tell: (who: string) => void): Clien
     },
     unanswered: () => [...open, ...failed].filter((request) => request < newest).length,
     forget: () => failed.clear(),
+    streak: () => streak,
   };
 }

@@ -16,6 +16,8 @@ export interface Journal {
 
 const TIME_WIDTH = 7;
 const WHO_WIDTH = 9;
+/** With time and who in front this fills 100 columns; all of it is in the logs. */
+const WHAT_WIDTH = 77;
 
 /** Writes to standard output, coloured only on a terminal. */
 export function createJournal(out: NodeJS.WriteStream): Journal {
@@ -28,9 +30,13 @@ export function createJournal(out: NodeJS.WriteStream): Journal {
       startMs = fromMs;
       write(`\n${paint.bold(text)}`);
     },
-    step: (atMs, who, what) => write(`${time(atMs - startMs)}  ${paint.cyan(who.padEnd(WHO_WIDTH))} ${what}`),
+    step: (atMs, who, what) => write(`${time(atMs - startMs)}  ${paint.cyan(who.padEnd(WHO_WIDTH))} ${cut(what)}`),
     line: (text = "") => write(text),
     command: (text) => write(text.replaceAll(/^/gm, "    ").replace(/.+/s, paint.green)),
     took: (ms, what) => write(`${time(ms)}  ${what}`),
   };
+}
+
+function cut(text: string): string {
+  return text.length > WHAT_WIDTH ? `${text.slice(0, WHAT_WIDTH - 1)}…` : text;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { AppError, errorText } from "../src/core/errors.ts";
 import { releaseAll } from "../test/support/releases.ts";
 import { failOver, summarize } from "./failover.ts";
@@ -38,6 +39,8 @@ async function runTour(options: TourOptions): Promise<number> {
   const journal = createJournal(process.stdout);
   const tour: Tour = { journal, stop: new AbortController(), logs: new Map() };
   const interrupted = new Error("stopped by a signal");
+  // Everything that waits listens to it.
+  setMaxListeners(0, tour.stop.signal);
   stopOnSignals(tour.stop, interrupted);
   let code: number;
   try {

@@ -16,7 +16,7 @@ export interface Pace {
 export interface Watcher {
   readonly news: News;
   readonly pace: Pace;
-  readonly stop: AbortSignal;
+  readonly stop: AbortController;
 }
 
 const STORE_PAUSE_MS = 200;
@@ -36,26 +36,26 @@ export async function observeLog(
     const lines = text.slice(told, end).split("\n");
     told = end;
     for (const line of lines) {
-      // what belongs to a message stands below it, indented
-      const message = /^\S+Z (?:info |(?=warn|error))\s*(.+)$/.exec(line)?.[1];
-      if (message !== undefined) log.tell(message);
+      // What belongs to a message stands below it, indented.
+      const [, level, message] = /^\S+Z (\w+) +(.+)$/.exec(line) ?? [];
+      if (message !== undefined) log.tell(level === "info" ? message : `${level}: ${message}`);
     }
   });
 }
 
 /** Tells which server the entry in the store names, whenever that changes; "" when it names none. */
 export async function observeEntry({ news, stop }: Watcher, store: TourStore): Promise<void> {
-  let last: string | undefined;
+  let last = "";
   for (;;) {
     try {
-      for await (const { pairs } of store.look.watch(store.key, { signal: stop })) {
+      for await (const { pairs } of store.look.watch(store.key, { signal: stop.signal })) {
         const server = serverOf(pairs[0]?.value ?? "");
         if (server !== last) news.tell("entry", server);
         last = server;
       }
     } catch (error) {
       if (!(error instanceof AppError) || !error.retryable) throw error;
-      await sleep(STORE_PAUSE_MS, undefined, { signal: stop });
+      await sleep(STORE_PAUSE_MS, undefined, { signal: stop.signal });
     }
   }
 }
@@ -70,14 +70,17 @@ export async function observeFile(watcher: Watcher, path: string): Promise<void>
   });
 }
 
-/** Tells the pid of the worker that answers on HAProxy's socket, whenever that is another one. */
+/** Tells that another worker answers on HAProxy's socket: the first one, and after each reload a new one. */
 export async function observeWorker(watcher: Watcher, socket: string): Promise<void> {
   let last = "";
-  await forEver(watcher, "askMs", async () => {
+  await forEver(watcher, "fileMs", async () => {
     // In the moment of a reload nobody may answer; the next look tells.
     const pid = /^Pid: (\d+)/m.exec(await cli(socket, "show info").catch(() => ""))?.[1];
     if (pid === undefined || pid === last) return;
-    watcher.news.tell("haproxy", pid);
+    watcher.news.tell(
+      "haproxy",
+      last === "" ? `worker ${pid} answers` : `reloaded: worker ${pid} after worker ${last}`,
+    );
     last = pid;
   });
 }
@@ -89,9 +92,9 @@ export async function observeClient(watcher: Watcher, client: Client): Promise<v
 
 async function forEver({ pace, stop }: Watcher, which: keyof Pace, look: () => Promise<void> | void): Promise<never> {
   for (;;) {
-    stop.throwIfAborted();
+    stop.signal.throwIfAborted();
     await look();
-    await sleep(pace[which], undefined, { signal: stop });
+    await sleep(pace[which], undefined, { signal: stop.signal });
   }
 }
 

@@ -1,8 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Target } from "../src/core/checker.ts";
 import { targetName } from "../src/core/checker.ts";
 import { AppError } from "../src/core/errors.ts";
+import { withDeadline } from "../src/lib/deadline.ts";
 import { haproxyPlace, startHaproxy } from "../test/support/haproxy.ts";
 import { findBinary } from "../test/support/launch.ts";
 import { loopbackPrefix } from "../test/support/loopback.ts";
@@ -38,6 +40,8 @@ export interface Stage extends Tour {
   readonly client: Client;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 const PROXY_PORT = 26_211;
 const STATS_PORT = 28_404;
 
@@ -47,11 +51,24 @@ export async function setStage(tour: Tour, place: Place, store: TourStore): Prom
   await startChecker(stage);
   await renderOnce(stage);
   await startProxy(stage);
-  startRender(stage, ["--watch"]);
+  void startRender(stage, "--watch");
   await stage.news.until("render watches", ({ source, text }) => source === "render" && text.startsWith("watching"));
-  background(stage, observeClient({ ...stage, stop: stage.stop.signal }, stage.client));
+  background(stage, observeClient(stage, stage.client));
   await stage.news.until("a client is answered", ({ source, text }) => source === "client" && text !== "");
+  await untilCalm(stage);
   return stage;
+}
+
+/** Whatever start-up still has to do is over when the client has got its answer this often in a row. */
+const CALM_ANSWERS = 100;
+const CALM_TIMEOUT_MS = 15_000;
+
+async function untilCalm({ client, journal, stop }: Stage): Promise<void> {
+  const calm = async (signal: AbortSignal) => {
+    while (client.streak() < CALM_ANSWERS) await sleep(1, undefined, { signal });
+  };
+  await withDeadline(`answering ${CALM_ANSWERS} requests in a row`, CALM_TIMEOUT_MS, stop.signal, calm);
+  journal.step(performance.now(), "client", `has had ${client.streak()} answers in a row, each on a new connection`);
 }
 
 /** Work that goes on beside; when it fails the tour fails with its error. */
@@ -74,31 +91,32 @@ async function startServers(tour: Tour, place: Place, store: TourStore): Promise
   const front = { host: `${prefix}.1`, port: PROXY_PORT };
   const client = createClient(front, (who) => news.tell("client", who));
   const statsUrl = `http://${prefix}.1:${STATS_PORT}/`;
-  return { ...tour, place, store, memcacheds: [a, b], news, pace: { fileMs: 2, askMs: 5 }, front, statsUrl, client };
+  return { ...tour, place, store, memcacheds: [a, b], news, pace: { fileMs: 1, askMs: 5 }, front, statsUrl, client };
 }
 
 async function startChecker(stage: Stage): Promise<void> {
-  const { store, memcacheds, news, stop } = stage;
-  stage.stop.signal.throwIfAborted();
+  const { store, memcacheds, news, journal } = stage;
   const servers = memcacheds.map(({ server }) => server.server).join(",");
-  run(stage, "checkers", ["memcached", "--server", servers, "--tag", store.tag, "--store", store.url], store.env);
-  background(stage, observeEntry({ ...stage, stop: stop.signal }, store));
+  journal.step(performance.now(), "checker", `starts: checkers memcached --server A,B --tag ${store.tag} --store …`);
+  void run(stage, "checkers", ["memcached", "--server", servers, "--tag", store.tag, "--store", store.url], store.env);
+  background(stage, observeEntry(stage, store));
   await news.until("the checker publishes", ({ source, text }) => source === "entry" && text !== "");
 }
 
 async function renderOnce(stage: Stage): Promise<void> {
   const { place, news } = stage;
-  stage.stop.signal.throwIfAborted();
   writeResource(place, stage.store);
-  startRender(stage, ["--onetime"]);
+  const ended = startRender(stage, "--onetime");
   await news.until("render writes haproxy.cfg", ({ source, text }) => source === "render" && text.startsWith("wrote"));
-  background(stage, observeFile({ ...stage, stop: stage.stop.signal }, place.haproxyCfg));
+  background(stage, observeFile(stage, place.haproxyCfg));
+  await ended;
 }
 
-function startRender(stage: Stage, how: readonly string[]): void {
-  const { place, store, front } = stage;
-  stage.stop.signal.throwIfAborted();
-  run(stage, "render", [...how, "--confdir", place.confdir, "--state-dir", place.stateDir, "--store", store.url], {
+/** Resolves when it has ended. */
+function startRender(stage: Stage, how: "--onetime" | "--watch"): Promise<void> {
+  const { place, store, front, journal } = stage;
+  journal.step(performance.now(), "render", `starts: render ${how} --confdir … --store …`);
+  return run(stage, "render", [how, "--confdir", place.confdir, "--state-dir", place.stateDir, "--store", store.url], {
     ...store.env,
     // Debian's haproxy lies where a plain user's PATH does not lead.
     PATH: `${process.env["PATH"]}:${dirname(findBinary("haproxy"))}`,
@@ -120,13 +138,13 @@ async function startProxy(stage: Stage): Promise<void> {
   const now = performance.now();
   journal.step(now, "haproxy", `master ${haproxy.pid} runs; clients connect to ${targetName(front)}`);
   follow(stage, "haproxy", () => haproxy.stderr());
-  const watcher = { ...stage, stop: stop.signal };
-  background(stage, observeWorker(watcher, place.haproxySocket));
+  background(stage, observeWorker(stage, place.haproxySocket));
   await stage.news.until("a worker of HAProxy answers", ({ source }) => source === "haproxy");
 }
 
-/** Starts one of our programs and follows its log. Unless it ends with 0, its end is the tour's. */
-function run(stage: Stage, program: Executable, args: readonly string[], env: Record<string, string>): void {
+/** Starts one of our programs and follows its log; resolves when it has ended. An end with an error is the tour's. */
+function run(stage: Stage, program: Executable, args: readonly string[], env: Environment): Promise<void> {
+  stage.stop.signal.throwIfAborted();
   const source = program === "checkers" ? "checker" : "render";
   const launched = startProgram(program, args, env);
   follow(
@@ -139,10 +157,11 @@ function run(stage: Stage, program: Executable, args: readonly string[], env: Re
     if (code !== 0) throw new AppError("E_INTERNAL", `${source} ended with ${code ?? signal}`);
   });
   background(stage, ended);
+  return ended;
 }
 
 function follow(stage: Stage, name: string, text: () => string, tell: (message: string) => void = () => {}): void {
   stage.logs.set(name, text);
   const log = { file: join(stage.place.logs, `${name}.log`), text, tell };
-  background(stage, observeLog({ ...stage, stop: stage.stop.signal }, log));
+  background(stage, observeLog(stage, log));
 }

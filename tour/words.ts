@@ -6,7 +6,7 @@ export function inWords({ source, text }: Sighting, memcacheds: readonly Memcach
   const named = memcacheds.reduce((words, { name, server }) => words.replaceAll(server.server, name), text);
   switch (source) {
     case "checker":
-      return withoutFields(named.replace(/^memcached \S+: /, ""));
+      return withoutFields(named.replace(/(^|: )memcached \S+: /, "$1"));
     case "entry":
       return named === "" ? "there is none" : `points to ${named}`;
     case "file":
@@ -23,9 +23,9 @@ export function inWords({ source, text }: Sighting, memcacheds: readonly Memcach
 function renderWords(message: string): string {
   const field = (name: string) => new RegExp(`${name}="?([\\d.]+ m?s)`).exec(message)?.[1] ?? "?";
   if (message.startsWith("wrote ")) {
-    return `rendered in ${field("render")}, accepted by haproxy -c in ${field("check")}, written in ${field("write")}`;
+    return `wrote it: rendered in ${field("render")}, haproxy -c accepted it in ${field("check")}`;
   }
-  if (message.startsWith("reloaded ")) return `reload_cmd done in ${field("took")}`;
+  if (message.startsWith("reloaded ")) return `ran reload_cmd in ${field("took")}`;
   return withoutFields(message);
 }
 
