@@ -8,7 +8,7 @@ import { build } from "esbuild";
 const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
 
 /** What a run that finds nothing to do does not need. */
-const LAZY_PACKAGES = ["consul", "diff", "execa", "memjs", "picocolors", "pino", "yaml"];
+const LAZY_PACKAGES = ["diff", "execa", "memjs", "picocolors", "pino", "yaml"];
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 

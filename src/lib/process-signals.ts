@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** How long a clean stop may take before running commands are killed, ms. */
 const SHUTDOWN_MS = 10_000;
 /** How long a killed command's group has to go before we do, ms. */
@@ -16,6 +18,8 @@ export interface Signals {
 export function listenToSignals(): Signals & { close(): void } {
   const stop = new AbortController();
   const hardStop = new AbortController();
+  // one listener per wait that is under way is no leak here, however many there are
+  setMaxListeners(0, stop.signal, hardStop.signal);
   let patience: NodeJS.Timeout | undefined;
   const onStop = (name: NodeJS.Signals) => {
     const reason = new Error(`told to stop by ${name}`);
