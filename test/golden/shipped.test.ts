@@ -49,7 +49,7 @@ test("conf.d as it is shipped loads whole, and is the one haproxy.cfg", () => {
 test("the single-kind resources can be taken beside it: no dest is the same, every command checks the staged file", () => {
   const all = [...main, ...examples];
   expect(new Set(all.map((resource) => resource.dest)).size).toBe(3);
-  for (const resource of all) expect(resource.checkCmd).toBe("haproxy -c -q -f {{src}}");
+  for (const resource of all) expect(resource.checkCmd).toBe("haproxy -c -f {{src}}");
 });
 
 describe.each([...main, ...examples].map((resource) => [resource.name, resource] as const))("%s", (name, resource) => {
