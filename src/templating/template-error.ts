@@ -38,8 +38,6 @@ function reason(text: string, line: string | undefined): string {
   const near = line === undefined ? "" : ` in: ${line.trim().slice(0, SHOWN_CHARS)}`;
   const got = /, got '(\w+)'$/.exec(text)?.[1];
   if (got === "EOF") return `the template ends before a {{#block}} or a {{tag is closed`;
-  if (got === "INVALID") return `this is not a Handlebars expression${near}`;
-  if (got === "CLOSE") return `"}}" comes too early${near}`;
   if (got === "OPEN_ENDBLOCK") return `{{/…}} closes a block that was never opened${near}`;
-  return got === undefined ? `${text.split("\n", 1)[0]}${near}` : `unexpected ${got}${near}`;
+  return got === undefined ? `${text.split("\n", 1)[0]}${near}` : `this is not a Handlebars expression${near}`;
 }
