@@ -24,7 +24,8 @@ async function main(words: readonly string[]): Promise<number> {
   try {
     options = parseOptions(words);
   } catch (error) {
-    process.stderr.write(`${errorText(error)}\n`);
+    const hint = error instanceof AppError && error.hint !== undefined ? ` (${error.hint})` : "";
+    process.stderr.write(`${errorText(error)}${hint}\n`);
     return error instanceof AppError ? error.exitCode : 1;
   }
   if (options.help) {
@@ -98,11 +99,12 @@ function stopOnSignals(stop: AbortController, reason: Error): void {
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
 }
 
-function explain({ journal, logs }: Tour, error: unknown): void {
-  journal.line(`\nIt did not work: ${errorText(error)}`);
-  if (error instanceof AppError && error.hint !== undefined) journal.line(`  ${error.hint}`);
+function explain({ logs }: Tour, error: unknown): void {
+  const say = (text: string) => void process.stderr.write(`${text}\n`);
+  say(`\nIt did not work: ${errorText(error)}`);
+  if (error instanceof AppError && error.hint !== undefined) say(`(${error.hint})`);
   for (const [name, log] of logs) {
     const lines = log().trimEnd().split("\n").slice(-LOG_TAIL_LINES);
-    journal.line(`\nThe end of the log of ${name}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+    say(`\nThe end of the log of ${name}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
   }
 }

@@ -46,7 +46,9 @@ export function createNews(stop: AbortSignal): News {
         listener = (sighting) => void (fits(sighting) && resolve(sighting));
         listeners.add(listener);
       });
-      return withDeadline(what, DEADLINE_MS, stop, () => next).finally(() => listeners.delete(listener));
+      return withDeadline(`waiting until ${what}`, DEADLINE_MS, stop, () => next).finally(() =>
+        listeners.delete(listener),
+      );
     },
   };
 }

@@ -79,7 +79,7 @@ export async function observeWorker(watcher: Watcher, socket: string): Promise<v
     if (pid === undefined || pid === last) return;
     watcher.news.tell(
       "haproxy",
-      last === "" ? `worker ${pid} answers` : `reloaded: worker ${pid} after worker ${last}`,
+      last === "" ? `worker ${pid} answers` : `reloaded: worker ${pid} has taken over from worker ${last}`,
     );
     last = pid;
   });

@@ -1,3 +1,4 @@
+import { storeOptions } from "../src/config/store.ts";
 import { AppError } from "../src/core/errors.ts";
 import { nearest } from "../src/lib/nearest.ts";
 
@@ -45,7 +46,11 @@ export function parseOptions(words: readonly string[]): TourOptions {
 }
 
 function consulUrl(value: string | undefined): string {
-  if (value?.startsWith("consul://") === true) return value;
+  if (value?.startsWith("consul://") === true) {
+    // Throws for what is no address.
+    storeOptions({ store: value });
+    return value;
+  }
   throw new AppError("E_USAGE", `--store takes consul://HOST:PORT${value === undefined ? "" : `, not ${value}`}`);
 }
 

@@ -12,7 +12,7 @@ export async function stay(stage: Stage, { from, to }: Failover): Promise<void> 
   pace.fileMs = 20;
   pace.askMs = 200;
   const startMs = performance.now();
-  journal.chapter("It goes on (ms since the tour's end)", startMs);
+  journal.chapter("It goes on (ms since here)", startMs);
   await startAgain(from);
   news.tell("memcached", `${from.name} is back, pid ${from.server.pid}; ${to.name} works, so nothing moves`);
   await news.until(
@@ -37,12 +37,12 @@ function sayWhatToTry(
     proxyport: front.port,
   });
   const connect = (to: string, words: string) =>
-    `node -e 'require("net").connect(${to}).end("${words}\\n").pipe(process.stdout)'`;
+    `node -e 'require("net").connect(${to})\n  .end("${words}\\n").pipe(process.stdout)'`;
   const tries: readonly (readonly [string, string])[] = [
     ["In another terminal, first:", `cd ${REPOSITORY}\nexport CONFD_HAPROXY_STORE=${store.url}`],
     ["Look at the entry:", `${kv} get ${store.key}`],
     ["Ask as a client does:", connect(`${front.port},"${front.host}"`, "get who\\r")],
-    [`Kill the memcached in use (it comes back 3 s later):`, `kill -9 $(cat ${to.pidFile})`],
+    [`Kill ${to.name}, which is in use now (a dead memcached comes back after 3 s):`, `kill -9 $(cat ${to.pidFile})`],
     [`Change the entry by hand, to ${from.name}:`, `${kv} put ${store.key} \\\n  '${entry}'`],
     ["Look at what was rendered:", `cat ${place.haproxyCfg}`],
     ["Ask HAProxy:", connect(`"${place.haproxySocket}"`, "show servers state")],

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { storeOptions } from "../src/config/store.ts";
 import { targetName } from "../src/core/checker.ts";
-import { AppError } from "../src/core/errors.ts";
+import { AppError, errorText } from "../src/core/errors.ts";
 import type { Logger } from "../src/core/logger.ts";
 import type { Store } from "../src/core/store.ts";
 import type { StoreOptions } from "../src/core/store-options.ts";
@@ -61,8 +61,13 @@ export async function openConsul(url: string, stop: AbortSignal, say: (what: str
     });
     return there;
   } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "E_STORE_UNREACHABLE") throw error;
     const address = loopbackOf(options);
-    if (address === undefined || !(error instanceof AppError) || error.code !== "E_STORE_UNREACHABLE") throw error;
+    if (address === undefined) {
+      throw new AppError("E_STORE_UNREACHABLE", errorText(error), {
+        hint: "the tour starts a Consul by itself only on this machine: --store consul://127.0.0.1:8500",
+      });
+    }
     say(`none answers at ${targetName(address)}, starting one there`);
     process.env["CONSUL"] = await consulBinary(stop);
     await startConsul({ address: address.host, httpPort: address.port });
