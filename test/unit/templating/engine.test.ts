@@ -72,6 +72,12 @@ describe("a mistake in a template is named with file and line", () => {
     expect(failure(template)).toMatchObject({ code: "E_TEMPLATE", message });
   });
 
+  test("equal blocks know their own lines", () => {
+    const block = (key: string) => `{{#if (exists "${key}")}}{{nothing}}{{/if}}`;
+    const template = `${block("/a")}\n${block("/b")}`;
+    expect(failure(template, { store: { "/b": "" } }).message).toMatch(/^main\.cfg:2: /);
+  });
+
   test("the nearest helper is suggested", () => {
     expect(failure('{{toUper "x"}}').hint).toBe('Is "toUpper" meant?');
   });
@@ -283,6 +289,14 @@ describe("include", () => {
   test("renders another template with the object it is given, escaped once", () => {
     const files = { "part/x.txt": "[{{a}}]" };
     expect(render('{{include "part/x.txt" (dict a="b c")}}', { files }).text).toBe("[b\\ c]");
+  });
+
+  test("of one file with two objects gives two texts, also for entries inside it", () => {
+    const store = { "/h/k/a": entry("x", 1) };
+    const files = { "part.txt": '{{#each (entries "/h/*/*")}}{{name}}{{../n}} {{/each}}' };
+    expect(render('{{include "part.txt" (dict n=1)}}{{include "part.txt" (dict n=2)}}', { store, files }).text).toBe(
+      "x1 x2 ",
+    );
   });
 
   test("of a file inside itself is an error that shows the circle", () => {

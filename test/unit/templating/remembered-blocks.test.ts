@@ -53,3 +53,23 @@ test.each(TEMPLATES)("whatever was rendered before, a render is what a first ren
     { numRuns: 40 },
   );
 });
+
+test("an entry that clashes with another list is left out of the second render as of the first", () => {
+  const template = compile(
+    '{{#each (entries "/h/b/*")}}b{{name}}{{/each}}{{#each (entries "/h/a/*")}}a{{name}}{{/each}}',
+  );
+  const entries = [
+    { kind: "a", tag: "1", name: "n1", proxyport: 1001 },
+    { kind: "b", tag: "1", name: "n1", proxyport: 1002 },
+  ];
+  const input = { pairs: pairsOf(entries), missing: "error" } as const;
+  expect([template.render(input).text, template.render(input).text]).toEqual(["bn1", "bn1"]);
+});
+
+test("a name that the template takes only now is no longer an entry's", () => {
+  const template = compile('{{#each (entries "/h/*/*" taken=(list (getv "/taken")))}}{{name}}{{/each}}');
+  const entries = pairsOf([{ kind: "a", tag: "1", name: "n1", proxyport: 1001 }]);
+  const render = (taken: string) =>
+    template.render({ pairs: [...entries, { key: "/taken", value: taken, index: "1" }], missing: "error" }).text;
+  expect([render("other"), render("n1")]).toEqual(["n1", ""]);
+});
