@@ -2,7 +2,8 @@
 // - one CommonJS file per executable: Node's ESM loader costs some milliseconds more, and each further file as well;
 // - a package that is not needed by every run is a file of its own in dist/lazy/, read when its `import()` runs;
 // - our own modules are never split: two copies of AppError would not know each other.
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
@@ -11,6 +12,7 @@ const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
 const LAZY_PACKAGES = ["diff", "execa", "memjs", "picocolors", "pino", "yaml"];
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
+const define = { __VERSION__: JSON.stringify(version), __BUILD__: JSON.stringify(await sourcesHash()) };
 
 /** @type {import("esbuild").BuildOptions} */
 const common = {
@@ -25,7 +27,7 @@ const common = {
   // `import()` of a CommonJS file would show only its default export
   supported: { "dynamic-import": false },
   // `createRequire(import.meta.url)` is how the sources load a package late without a promise
-  define: { __VERSION__: JSON.stringify(version), "import.meta.url": "importMetaUrl" },
+  define: { ...define, "import.meta.url": "importMetaUrl" },
   banner: { js: 'const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
 };
@@ -54,6 +56,18 @@ try {
 // the package itself is ESM
 await writeFile("dist/package.json", '{ "type": "commonjs" }\n');
 for (const name of EXECUTABLES) await chmod(`dist/${name}.js`, 0o755);
+
+/** Names the state of all that goes into the bundles. */
+async function sourcesHash() {
+  const hash = createHash("sha256").update(await readFile("package-lock.json"));
+  for (const folder of ["checkers", "src"]) {
+    const names = await readdir(folder, { recursive: true });
+    for (const name of names.filter((name) => name.endsWith(".ts")).sort()) {
+      hash.update(name).update(await readFile(`${folder}/${name}`));
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
 
 function reExport(name) {
   return { contents: `module.exports = require(${JSON.stringify(name)});`, resolveDir: ".", loader: "js" };

@@ -6,6 +6,7 @@ import type { Logger } from "../core/logger.ts";
 import type { StoreOptions } from "../core/store-options.ts";
 import type { Supervisor } from "../core/supervisor.ts";
 import type { Template } from "../core/template-engine.ts";
+import { BUILD } from "../core/version.ts";
 import { once } from "../render/once.ts";
 import type { Outcome } from "../render/outcome.ts";
 import { createPipeline, type Pipeline, type RenderOptions } from "../render/pipeline.ts";
@@ -118,7 +119,8 @@ function buildGraph(request: RenderRequest, world: RenderWorld): Graph {
   const { confdir, prefix, only, options, stateDir } = request;
   const { clock, logger, env } = world;
   const resources = loadResources(confdir, { prefix, ...(only === undefined ? {} : { only }) });
-  const engine = createTemplateEngine({ templatesDir: join(confdir, "templates"), env });
+  const cache = { dir: join(stateDir, "compiled"), version: BUILD };
+  const engine = createTemplateEngine({ templatesDir: join(confdir, "templates"), env, cache });
   const records = openRecords(stateDir);
   const report = createReport(logger);
   const templates: (() => Template)[] = [];

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { AppError } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { Signals } from "../lib/process-signals.ts";
 import { runProcess } from "./run.ts";
-import { VERSION } from "./version.ts";
 
 type Command = (argv: readonly string[], signals: Signals) => Promise<number>;
 
