@@ -10,7 +10,9 @@ import { tempDir } from "../support/temp-dir.ts";
 const REPOSITORY = join(import.meta.dirname, "../..");
 
 /** What `npm start` runs after the set-up, so that the two cannot differ. */
-const COMMAND = /&& *(.+)$/.exec(JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")).scripts.start)?.[1];
+const COMMAND = /&& *(?:exec +)?(.+)$/.exec(
+  JSON.parse(readFileSync(join(REPOSITORY, "package.json"), "utf8")).scripts.start,
+)?.[1];
 
 interface Tour extends Launched {
   /** Its own processes that still run; all of them have the tour's own TMPDIR. */
