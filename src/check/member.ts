@@ -15,6 +15,8 @@ export interface Member {
   readonly verdict: Verdict | undefined;
   /** When the latest verdict came, on the monotonic clock; -Infinity before the first. */
   readonly judgedMs: number;
+  /** Since when it counts as up and each answer was `up`, on the monotonic clock; undefined while that is not so. */
+  readonly goodSinceMs: number | undefined;
   /** A verdict is to be expected soon. */
   readonly asking: boolean;
   /**
@@ -58,6 +60,7 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
   let memory = UNSEEN;
   let verdict: Verdict | undefined;
   let judgedMs = Number.NEGATIVE_INFINITY;
+  let goodSinceMs: number | undefined;
   let asking = false;
   let lost = false;
   let lossMs = Number.NEGATIVE_INFINITY;
@@ -74,6 +77,7 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     verdict = latest;
     judgedMs = clock.monotonicMs();
     memory = damp(before, latest, thresholds);
+    goodSinceMs = memory.health === "up" && latest.state === "up" ? (goodSinceMs ?? judgedMs) : undefined;
     asking = lost || (isInDoubt(memory) && latest.state !== "unknown");
     if (isInDoubt(memory) && !isInDoubt(before)) listener.doubted(member);
     listener.judged(member, latest, before);
@@ -112,6 +116,9 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     },
     get judgedMs() {
       return judgedMs;
+    },
+    get goodSinceMs() {
+      return goodSinceMs;
     },
     get asking() {
       return asking;

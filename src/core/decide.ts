@@ -8,6 +8,8 @@ export interface Candidate {
   readonly health: Health;
   /** Its latest verdict was `up` and came only just now. */
   readonly justSeenUp: boolean;
+  /** Until just now it could not have been published. */
+  readonly newlyUp: boolean;
   /** It is being asked at this moment, or about to be. */
   readonly asking: boolean;
 }
@@ -47,6 +49,8 @@ export function readPublished(value: string | undefined): Published {
  *   once (`replaced` names those already replaced), so that two checkers with different lists cannot fight.
  * - While the published server is down each moment counts: the first in order of those just seen healthy is
  *   taken. Otherwise an earlier target that is being asked is waited for, so that the order holds.
+ * - One exception: when nobody was healthy and now one is, the published server may be back as well (what
+ *   failed was the way from here to all of them). If it is being asked, its answer is waited for.
  */
 export function decide(
   candidates: readonly Candidate[],
@@ -59,7 +63,7 @@ export function decide(
   if (current === undefined && name !== undefined && replaced.has(name)) {
     return { action: "leave", because: "contested" };
   }
-  return choose(candidates, whyPublish(published, current), current !== undefined);
+  return choose(candidates, current, whyPublish(published, current));
 }
 
 /** The server that an entry names, spelled as {@link targetName} does; undefined without an entry. */
@@ -67,12 +71,14 @@ export function publishedName(published: Published): string | undefined {
   return published.state === "entry" ? targetName(published.entry) : undefined;
 }
 
-function choose(candidates: readonly Candidate[], because: string, urgent: boolean): Decision {
+function choose(candidates: readonly Candidate[], current: Candidate | undefined, because: string): Decision {
   let hope = false;
-  for (const { target, health, justSeenUp, asking } of candidates) {
-    if (health === "up" && justSeenUp) return { action: "publish", target, because };
-    if (!asking || health === "down" || health === "drain") continue;
-    if (!urgent) return { action: "wait" };
+  for (const { target, health, justSeenUp, newlyUp, asking } of candidates) {
+    const good = health === "up" && justSeenUp;
+    const mayBeToo = newlyUp && current?.asking === true;
+    if (good && !mayBeToo) return { action: "publish", target, because };
+    if (!good && (!asking || health === "down" || health === "drain")) continue;
+    if (current === undefined) return { action: "wait" };
     hope = true;
   }
   return hope ? { action: "wait" } : { action: "leave", because: "none-up" };

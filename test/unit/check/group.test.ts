@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { runGroup } from "../../../src/check/group.ts";
 import type { GroupOptions } from "../../../src/check/options.ts";
 import { AppError } from "../../../src/core/errors.ts";
+import { eventually } from "../../support/eventually.ts";
 import { createGroupRun, entryOf, type GroupRun, KEY, OPTIONS } from "./group-run.ts";
 
 let run: GroupRun | undefined;
@@ -111,6 +112,30 @@ describe("a group publishes", () => {
     checker.behaviour.set(1, "up");
     await clock.advance(10_000);
     expect(writes).toEqual([2]);
+  });
+
+  test("nothing new when all servers were out of reach and come back at once: the published one stays", async () => {
+    const { start, checker, store, clock, writes, published } = group([1, 2, 3]);
+    store.set(KEY, entryOf(3));
+    await start();
+    for (const port of [1, 2, 3]) checker.behaviour.set(port, "down");
+    await clock.advance(10_000);
+    for (const port of [1, 2, 3]) checker.behaviour.set(port, "up");
+    await clock.advance(10_000);
+    expect(published()).toBe(3);
+    expect(writes).toEqual([]);
+  });
+
+  test("the first server that comes back when all were gone and the published one answers nothing", async () => {
+    const { start, checker, clock, published } = group([1, 2], { timeoutMs: 30 });
+    await start();
+    checker.behaviour.set(1, "down");
+    checker.behaviour.set(2, "down");
+    await clock.advance(2_000);
+    checker.behaviour.set(1, "hang");
+    checker.behaviour.set(2, "up");
+    await clock.advance(1_000);
+    await eventually("2 is published", () => published() === 2);
   });
 
   test("a server that was down only after rise good probes", async () => {

@@ -63,11 +63,14 @@ test.each<[string, (asked: Asked) => Buffer[], Verdict]>([
 });
 
 test("replies that come in pieces are put together", async () => {
-  const target = await startAnswering(async (socket, { value }) => {
-    for (const byte of Buffer.concat([reply(1, 0), got(value)])) {
-      socket.write(Buffer.from([byte]));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+  const target = await startAnswering((socket, { value }) => {
+    const answer = Buffer.concat([reply(1, 0), got(value)]);
+    const sendFrom = (at: number) => {
+      if (at === answer.length) return;
+      socket.write(answer.subarray(at, at + 1));
+      setImmediate(() => sendFrom(at + 1));
+    };
+    sendFrom(0);
   });
   expect(await check(target)).toMatchObject({ state: "up" });
 });

@@ -5,7 +5,14 @@ const NONE: ReadonlySet<string> = new Set();
 const ABSENT: Published = { state: "absent" };
 
 function candidate(port: number, health: Candidate["health"], more: Partial<Candidate> = {}): Candidate {
-  return { target: { host: "10.0.0.1", port }, health, justSeenUp: health === "up", asking: false, ...more };
+  return {
+    target: { host: "10.0.0.1", port },
+    health,
+    justSeenUp: health === "up",
+    newlyUp: false,
+    asking: false,
+    ...more,
+  };
 }
 
 function entry(port: number): Published {
@@ -66,6 +73,24 @@ describe("the policy", () => {
       [candidate(1, "up", { justSeenUp: false, asking: true }), candidate(2, "up"), candidate(3, "down")],
       entry(3),
       "publish 2",
+    ],
+    [
+      "nobody was healthy until just now: the published one, if it is being asked, may be back as well",
+      [candidate(1, "up", { newlyUp: true }), candidate(2, "down", { asking: true })],
+      entry(2),
+      "wait",
+    ],
+    [
+      "it was asked and is still down: the one that came back is taken",
+      [candidate(1, "up", { newlyUp: true }), candidate(2, "down")],
+      entry(2),
+      "publish 1",
+    ],
+    [
+      "somebody was healthy all the time: the published one is not waited for",
+      [candidate(1, "up"), candidate(2, "down", { asking: true })],
+      entry(2),
+      "publish 1",
     ],
     [
       "one that was healthy some time ago is asked before it is published",
