@@ -13,15 +13,23 @@ export interface View {
  * template engine can remember what it made of it.
  */
 export function createView(resource: TemplateResource): View {
-  const seen = new WeakMap<Pair, Pair>();
   const cut = resource.prefix === "" ? 0 : resource.prefix.length + 1;
-  const strip = (pair: Pair): Pair => {
-    const known = seen.get(pair);
-    if (known !== undefined) return known;
-    const stripped = { key: `/${pair.key.slice(cut)}`, value: pair.value, index: pair.index };
-    seen.set(pair, stripped);
-    return stripped;
-  };
+  let lastSeen: readonly Pair[] = [];
+  let lastShown: readonly Pair[] = [];
+
+  /** Both lists are sorted by key, so one walk finds what was shown for a pair before; a map of 10,000 would cost more. */
+  function show(pairs: readonly Pair[]): readonly Pair[] {
+    let at = 0;
+    const shown = pairs.map((pair) => {
+      while (at < lastSeen.length && (lastSeen[at]?.key ?? "") < pair.key) at += 1;
+      const before = lastSeen[at] === pair ? lastShown[at] : undefined;
+      return before ?? { key: `/${pair.key.slice(cut)}`, value: pair.value, index: pair.index };
+    });
+    lastSeen = pairs;
+    lastShown = shown;
+    return shown;
+  }
+
   return {
     pairs(snapshots) {
       const parts: (readonly Pair[])[] = [];
@@ -30,7 +38,7 @@ export function createView(resource: TemplateResource): View {
         if (snapshot === undefined) return undefined;
         parts.push(snapshot.pairs);
       }
-      return merge(parts).map(strip);
+      return show(merge(parts));
     },
   };
 }
