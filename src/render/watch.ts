@@ -59,7 +59,11 @@ export async function watch(deps: WatchDeps, signal: AbortSignal): Promise<void>
   for (const member of members) if (member.pipeline.resource.keys.length === 0) touch(member, deps);
   const onSnapshot = (snapshot: Snapshot) => {
     snapshots.set(snapshot.prefix, snapshot);
-    for (const member of members) if (member.pipeline.resource.keys.includes(snapshot.prefix)) touch(member, deps);
+    for (const member of members) {
+      const { keys } = member.pipeline.resource;
+      // not before all that it needs has been read once
+      if (keys.includes(snapshot.prefix) && keys.every((key) => snapshots.has(key))) touch(member, deps);
+    }
     wake.ring();
   };
   const prefixes = prefixesOf(deps.pipelines.map((pipeline) => pipeline.resource));
