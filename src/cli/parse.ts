@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import type { Flag } from "../config/flag.ts";
+import { LOG_SECTION } from "../config/flags-common.ts";
 import { AppError } from "../core/errors.ts";
 
 /** A command line, understood: the flags as typed, by name, and the words that are no flags. */
@@ -46,7 +47,7 @@ function build(shape: CommandShape): Command {
     .description(shape.summary)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
-    .helpOption("-h, --help", "show this help");
+    .addHelpOption(new Option("-h, --help", "show this help").helpGroup(`${LOG_SECTION}:`));
   if (shape.words === undefined) command.allowExcessArguments(false);
   else command.arguments(shape.words);
   for (const flag of shape.flags) addFlag(command, flag);

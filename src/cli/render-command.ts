@@ -17,7 +17,7 @@ import { openLogger, wantsColour } from "./world.ts";
 const SHAPE: CommandShape = {
   name: "render",
   summary:
-    "Renders HAProxy configuration (or any file) from Consul KV or a folder: each conf.d/*.toml says which template\nbecomes which file, what checks it and what reloads it. A file that check_cmd refuses never reaches its dest.",
+    "Renders HAProxy configuration (or any file) from Consul KV or a folder: each conf.d/*.toml says which template becomes which file, what checks it and what reloads it. A file that check_cmd refuses never reaches its dest.",
   flags: RENDER_FLAGS,
   epilog: `Every option is also an environment variable (--log-level: CONFD_HAPROXY_LOG_LEVEL) and a key of the config file.
 Flags beat environment beats file. Exit code: 0 done, 1 something failed, 2 wrong usage or configuration.

@@ -1,7 +1,8 @@
 import type { Flag } from "./flag.ts";
 
 const STORE = "Where the entries live";
-const LOG = "Logging";
+/** The last heading of every `--help`. */
+export const LOG_SECTION = "Logging and help";
 
 /** How to reach the store; the same for every command. */
 export const STORE_FLAGS: readonly Flag[] = [
@@ -117,7 +118,7 @@ export const LOG_FLAGS: readonly Flag[] = [
     type: "enum",
     values: ["debug", "info", "warn", "error"],
     default: "info",
-    section: LOG,
+    section: LOG_SECTION,
     description: "the least that is logged",
   },
   {
@@ -125,7 +126,7 @@ export const LOG_FLAGS: readonly Flag[] = [
     type: "enum",
     values: ["text", "json"],
     default: "text",
-    section: LOG,
+    section: LOG_SECTION,
     description: "text for people, json for machines",
   },
 ];
