@@ -3,6 +3,7 @@ import { loadResources } from "../config/resources.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Store } from "../core/store.ts";
 import type { StoreOptions } from "../core/store-options.ts";
 import type { Supervisor } from "../core/supervisor.ts";
 import type { Template } from "../core/template-engine.ts";
@@ -57,12 +58,22 @@ interface Graph {
   compileAll(): void;
 }
 
-/** Runs `render`. True when all is as it should be (one-shot) or it was told to stop (service). Throws AppError. */
-export async function runRender(request: RenderRequest, world: RenderWorld): Promise<boolean> {
-  const graph = buildGraph(request, world);
-  const store = await openStore(request.store, world);
+/** One reading of the configuration, and what was made of it. */
+interface Session {
+  readonly request: RenderRequest;
+  readonly graph: Graph;
+  readonly store: Store;
+}
+
+/**
+ * Runs `render`. True when all is as it should be (one-shot) or it was told to stop (service). Throws AppError.
+ * `read` reads the options; a SIGHUP calls it again.
+ */
+export async function runRender(read: () => RenderRequest, world: RenderWorld): Promise<boolean> {
+  const session = await openSession(read, world);
+  if (!session.request.onetime) return serve(session, read, world);
+  const { graph, store, request } = session;
   try {
-    if (!request.onetime) return await serve(request, world, { graph, store });
     const filesOnly = request.options.noop || request.options.syncOnly;
     const onOutcome = (pipeline: Pipeline, outcome: Outcome) => {
       if (outcome.result === "would-change") world.onWouldChange(pipeline.resource.dest, outcome.before, outcome.after);
@@ -73,46 +84,59 @@ export async function runRender(request: RenderRequest, world: RenderWorld): Pro
   }
 }
 
-/** Serves until told to stop; a SIGHUP swaps in a new graph if it builds, at the end of the step in hand. */
-async function serve(
-  request: RenderRequest,
-  world: RenderWorld,
-  start: { graph: Graph; store: Awaited<ReturnType<typeof openStore>> },
-): Promise<boolean> {
+async function openSession(read: () => RenderRequest, world: RenderWorld): Promise<Session> {
+  const request = read();
+  return { request, graph: buildGraph(request, world), store: await openStore(request.store, world) };
+}
+
+/** Serves until told to stop; a SIGHUP swaps in a new session if it is good, at the end of the step in hand. */
+async function serve(first: Session, read: () => RenderRequest, world: RenderWorld): Promise<true> {
   const { logger, stop } = world;
-  let graph = start.graph;
+  let session = first;
+  let next: Session | undefined;
   let turn = new AbortController();
-  let next: Graph | undefined;
   const stopTurn = () => turn.abort(stop.reason);
   stop.addEventListener("abort", stopTurn, { once: true });
-  world.onHangup(() => {
-    try {
-      next = buildGraph(request, world);
-      next.compileAll();
-      logger.info("re-read configuration, templates and resources");
-      turn.abort(new Error("configuration re-read"));
-    } catch (error) {
-      next = undefined;
-      logger.error(`what was read on SIGHUP is not used: ${errorText(error)}`, {
-        hint: "the old configuration stays in force",
-      });
-    }
-  });
-  const { options, splayMs, intervalMs } = request;
-  logger.info("watching", { store: start.store.name, resources: graph.pipelines.length });
+  const reread = async () => {
+    const candidate = await tryAgain(read, world);
+    if (candidate === undefined) return;
+    await next?.store.close();
+    next = candidate;
+    turn.abort(new Error("configuration re-read"));
+  };
+  world.onHangup(() => void reread());
+  logger.info("watching", { store: session.store.name, resources: session.graph.pipelines.length });
   while (!stop.aborted) {
-    await watch(
-      { ...world, ...graph, store: start.store, syncOnly: options.syncOnly, splayMs, intervalMs },
-      turn.signal,
-    );
-    graph = next ?? graph;
+    const { request, graph, store } = session;
+    const { splayMs, intervalMs } = request;
+    try {
+      await watch({ ...world, ...graph, store, syncOnly: request.options.syncOnly, splayMs, intervalMs }, turn.signal);
+    } finally {
+      await store.close();
+    }
+    session = next ?? session;
     next = undefined;
     turn = new AbortController();
   }
+  await next?.store.close();
   stop.removeEventListener("abort", stopTurn);
   world.supervisor.stopping();
   logger.info("stopped");
   return true;
+}
+
+/** A new session in which every template compiles; or undefined, with the reason in the log. */
+async function tryAgain(read: () => RenderRequest, world: RenderWorld): Promise<Session | undefined> {
+  try {
+    const session = await openSession(read, world);
+    session.graph.compileAll();
+    world.logger.info("re-read configuration, templates and resources");
+    return session;
+  } catch (error) {
+    const hint = "the old configuration stays in force";
+    world.logger.error(`what was read on SIGHUP is not used: ${errorText(error)}`, { hint });
+    return undefined;
+  }
 }
 
 function buildGraph(request: RenderRequest, world: RenderWorld): Graph {

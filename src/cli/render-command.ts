@@ -35,10 +35,15 @@ export async function renderCommand(argv: readonly string[], signals: Signals): 
   const env = environment();
   const values = readValues(line.flags, env);
   const logger = await openLogger(values, env);
-  const request = requestOf(values, env);
   const supervisor = createSupervisor(env, { clock: systemClock, logger });
   const onWouldChange = await diffPrinter(values, env);
-  const good = await runRender(request, { ...signals, clock: systemClock, logger, env, supervisor, onWouldChange });
+  let first: Values | undefined = values;
+  const read = () => {
+    const current = first ?? readValues(line.flags, env);
+    first = undefined;
+    return requestOf(current, env);
+  };
+  const good = await runRender(read, { ...signals, clock: systemClock, logger, env, supervisor, onWouldChange });
   return good ? 0 : 1;
 }
 

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { confdirStage, type ResourceText } from "../support/confdir.ts";
@@ -64,6 +73,21 @@ describe("render --onetime", () => {
     expect((await runProgram("render", ["--onetime", ...args])).code).toBe(1);
     expect(existsSync(out)).toBe(false);
     expect(readdirSync(folder).sort()).toEqual(["a.out.refused", "a.out.refused.reason", "kv.json", "state"]);
+  });
+
+  test("--keep-stage-file leaves what was staged beside dest", async () => {
+    const { args, out } = stage();
+    await runProgram("render", ["--onetime", "--keep-stage-file", ...args]);
+    expect(readFileSync(`${out}.staged`, "utf8")).toBe(readFileSync(out, "utf8"));
+  });
+
+  test("a dest that is a symbolic link stays one; the file behind it is replaced", async () => {
+    const { args, folder, out } = stage();
+    writeFileSync(join(folder, "real"), "old");
+    symlinkSync(join(folder, "real"), out);
+    await runProgram("render", ["--onetime", ...args]);
+    expect(lstatSync(out).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(folder, "real"), "utf8")).toBe("name shop\n");
   });
 
   test("a check_cmd that hangs is ended with its whole process group, and dest is untouched", async () => {
@@ -154,6 +178,31 @@ describe("render --watch and --interval", () => {
     expect(existsSync(out)).toBe(false);
     writeFileSync(document, JSON.stringify({ ...KEYS, "app/later": "now" }));
     await eventually("the text", () => readFileSync(out, "utf8") === "now\n");
+  });
+
+  test("SIGHUP reads the config file and the resources anew, and a bad one of either is not used", async () => {
+    const { args, confdir, document, out } = stage();
+    const config = join(confdir, "confd-haproxy.toml");
+    const toml = join(confdir, "conf.d/a.toml");
+    const other = folderWith({ "kv.json": JSON.stringify({ "app/name": "elsewhere" }) });
+    writeFileSync(config, `store = "file:${document}"\n`);
+    const render = startProgram("render", args.slice(0, 4));
+    await eventually("the first text", () => readFileSync(out, "utf8") === "name shop\n");
+
+    writeFileSync(config, "store = 1\nstoer = 2\n");
+    render.signal("SIGHUP");
+    await untilLogged(render, /not used: .*unknown key "stoer"/);
+    writeFileSync(config, `store = "file:${other}/kv.json"\n`);
+    const good = readFileSync(toml, "utf8");
+    writeFileSync(toml, good.replace("dest", "dets"));
+    render.signal("SIGHUP");
+    await untilLogged(render, /not used: .*unknown key "dets"/);
+    expect(readFileSync(out, "utf8")).toBe("name shop\n");
+
+    writeFileSync(toml, good);
+    render.signal("SIGHUP");
+    await eventually("the other store is followed", () => readFileSync(out, "utf8") === "name elsewhere\n");
+    expect(await render.stop()).toEqual({ code: 0, signal: null });
   });
 
   test("a second signal ends it at once, with the hanging reload", async () => {
