@@ -6,7 +6,9 @@ import {
   fchownSync,
   fsyncSync,
   openSync,
+  readdirSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -50,6 +52,24 @@ export function writeBeside(
     if (!done) unlinkSync(stage);
   }
   return stage;
+}
+
+/** Removes what {@link writeBeside} left beside `path` in processes that were killed before they could rename it. */
+export function sweepStages(path: string): void {
+  const start = `.${basename(path)}.`;
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(start) ? /^(\d+)\.[0-9a-z]+$/.exec(name.slice(start.length))?.[1] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(dirname(path), name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 /** Renames `stage` over `path`; readers see the old file or the new one, whole. */

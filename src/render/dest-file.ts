@@ -2,7 +2,7 @@ import { type BigIntStats, readFileSync, realpathSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../core/errors.ts";
 import type { TemplateResource } from "../core/resource.ts";
-import { type FileOwnership, statIfThere, swapIn, syncFolder, writeBeside } from "../lib/atomic-file.ts";
+import { type FileOwnership, statIfThere, swapIn, sweepStages, syncFolder, writeBeside } from "../lib/atomic-file.ts";
 
 /** Mode of a dest that does not exist yet, when the resource names none; as confd. */
 const DEFAULT_MODE = 0o644;
@@ -33,6 +33,7 @@ type Wanted = Pick<TemplateResource, "dest" | "mode" | "uid" | "gid">;
 export function createDestFile(resource: Wanted): DestFile {
   /** What we wrote or read last, and the file's signature then: an untouched file is not read again. */
   let known: { readonly text: string; readonly signature: string } | undefined;
+  let swept = false;
 
   function textOf(path: string, stat: BigIntStats): string {
     const signature = signatureOf(stat);
@@ -49,9 +50,11 @@ export function createDestFile(resource: Wanted): DestFile {
         text,
         isCurrent: (wanted) => stat !== undefined && text === wanted && hasOwnership(resource, stat),
         stage: (wanted) =>
-          attempt(`writing beside ${resource.dest}`, () =>
-            writeBeside(path, wanted, { ownership: wantedOwnership(resource, stat), fsync: true }),
-          ),
+          attempt(`writing beside ${resource.dest}`, () => {
+            if (!swept) sweepStages(path);
+            swept = true;
+            return writeBeside(path, wanted, { ownership: wantedOwnership(resource, stat), fsync: true });
+          }),
         swap(stage, wanted) {
           attempt(`replacing ${resource.dest}`, () => swapIn(stage, path));
           const after = attempt(`reading ${resource.dest}`, () => statIfThere(path));
