@@ -4,11 +4,13 @@ import type { Member } from "./member.ts";
 /** How the policy sees a member: "just now" is within the last `freshMs`. */
 export function toCandidate(member: Member, nowMs: number, freshMs: number): Candidate {
   const { target, memory, goodSinceMs, asking, judgedMs } = member;
+  const justJudged = nowMs - judgedMs <= freshMs;
   const isGood = goodSinceMs !== undefined;
   return {
     target,
     health: memory.health,
-    justSeenUp: isGood && nowMs - judgedMs <= freshMs,
+    justJudged,
+    justSeenUp: isGood && justJudged,
     newlyUp: isGood && nowMs - goodSinceMs <= freshMs,
     asking: asking || isStale(member, nowMs, freshMs),
   };

@@ -1,9 +1,10 @@
 import { targetName } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
-import { type Decision, decide, type Published, publishedName } from "../core/decide.ts";
+import { type Candidate, type Decision, decide, type Published, publishedName } from "../core/decide.ts";
 import type { Logger } from "../core/logger.ts";
 import { formatMs } from "../lib/duration.ts";
 import { isStale, toCandidate } from "./candidate.ts";
+import { createDisputes } from "./disputes.ts";
 import { composeEntry } from "./entry-value.ts";
 import { createJournal } from "./journal.ts";
 import type { Member } from "./member.ts";
@@ -40,10 +41,10 @@ export interface ChooserContext {
 export function createChooser(options: GroupOptions, context: ChooserContext): Chooser {
   const { clock, publication, members } = context;
   const journal = createJournal(context.logger, context.who);
-  /** Servers that were published, are not ours, and were replaced once. */
-  const replaced = new Set<string>();
+  const disputes = createDisputes();
   let settled = false;
-  let doubtedMs: number | undefined;
+  /** The published server that may be about to fail, and since when. */
+  let doubt: { readonly name: string; readonly sinceMs: number } | undefined;
 
   function evaluate(news?: string, newsIsAboutPublished = false): void {
     const { published } = publication;
@@ -54,8 +55,9 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     }
     const nowMs = clock.monotonicMs();
     const candidates = members().map((member) => toCandidate(member, nowMs, options.timeoutMs));
-    const decision = decide(candidates, published, replaced);
+    const decision = decide(candidates, published, isContested(candidates, published, nowMs));
     settled = decision.action === "keep";
+    if (settled) publication.agreed();
     const conclusion = conclude(decision, {
       published,
       servers: candidates.length,
@@ -65,6 +67,13 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     });
     journal.tell(news, conclusion);
     act(decision, published);
+  }
+
+  function isContested(candidates: readonly Candidate[], published: Published, nowMs: number): boolean {
+    const name = publishedName(published);
+    if (name === undefined) return false;
+    const isOurs = candidates.some(({ target }) => targetName(target) === name);
+    return disputes.isContested(name, isOurs, nowMs);
   }
 
   function act(decision: Decision, published: Published): void {
@@ -97,23 +106,26 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
 
   function tellWritten(name: string, before: Published): void {
     const old = publishedName(before);
-    if (old !== undefined && members().every((member) => member.name !== old)) replaced.add(old);
+    if (old !== undefined) disputes.replaced(old);
     journal.assume(stays(name));
-    const after = doubtedMs === undefined ? "" : `, ${formatMs(clock.monotonicMs() - doubtedMs)} after the first doubt`;
+    const after =
+      doubt === undefined || doubt.name !== old
+        ? ""
+        : `, ${formatMs(clock.monotonicMs() - doubt.sinceMs)} after the first doubt`;
     context.logger.info(`${context.who}: ${name} is published${after}`, { target: name });
-    doubtedMs = undefined;
+    doubt = undefined;
   }
 
   return {
     judged(member, news, moved) {
+      if (doubt?.name === member.name && member.verdict?.state === "up") doubt = undefined;
       if (settled && !moved) return;
-      const isPublished = member.name === publishedNow(publication);
-      if (isPublished && member.verdict?.state === "up") doubtedMs = undefined;
-      evaluate(news, isPublished);
+      if (member.memory.health === "up") disputes.agreed(member.name);
+      evaluate(news, member.name === publishedNow(publication));
     },
     doubted(member) {
       if (member.name !== publishedNow(publication)) return;
-      doubtedMs ??= clock.monotonicMs();
+      if (doubt?.name !== member.name) doubt = { name: member.name, sinceMs: clock.monotonicMs() };
       for (const other of members()) {
         if (other !== member) void other.check();
       }

@@ -153,4 +153,5 @@ const NOTHING_PUBLISHED: Publication = {
   follow: () => Promise.resolve(),
   write: () => Promise.resolve(false),
   confirm: () => Promise.resolve(),
+  agreed: () => {},
 };

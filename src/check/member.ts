@@ -54,6 +54,13 @@ const LONGEST_PAUSE_MS = 50;
 /** Checks for the sake of a lost connection are at least this far apart: a server may close after each answer. */
 const LOSS_GAP_MS = 100;
 
+/**
+ * An answer that is later than its deadline by more than this says something about this process (it was stopped,
+ * its machine slept) and nothing about the target: a good one is old, a bad one nobody's fault.
+ */
+const STOOD_STILL_MS = 1_000;
+const STOOD_STILL: Verdict = { state: "unknown", reason: "this process stood still while it waited for the answer" };
+
 /** Puts a probe under watch. Nothing is asked before the first {@link Member.check}. */
 export function createMember(target: Target, probe: Probe, context: MemberContext): Member {
   const { clock, listener, signal, timeoutMs, thresholds } = context;
@@ -69,13 +76,17 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
 
   /** True when the question has to be put again soon. */
   async function askOnce(): Promise<boolean> {
+    // A probe that was closed during a pause would connect anew.
+    if (closed) return false;
     asking = true;
     lost = false;
-    const latest = await ask(probe, timeoutMs, signal);
+    const askedMs = clock.monotonicMs();
+    const answer = await ask(probe, timeoutMs, signal);
     if (closed) return false;
     const before = memory;
-    verdict = latest;
     judgedMs = clock.monotonicMs();
+    const latest = judgedMs - askedMs > timeoutMs + STOOD_STILL_MS ? STOOD_STILL : answer;
+    verdict = latest;
     memory = damp(before, latest, thresholds);
     goodSinceMs = memory.health === "up" && latest.state === "up" ? (goodSinceMs ?? judgedMs) : undefined;
     asking = lost || (isInDoubt(memory) && latest.state !== "unknown");
@@ -131,6 +142,8 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
       closed = true;
       await probe.close();
       await running;
+      // A question under way may have connected after that.
+      await probe.close();
     },
   };
   probe.onLost?.(() => {

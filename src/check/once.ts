@@ -1,11 +1,11 @@
 import { targetName } from "../core/checker.ts";
 import type { Damped } from "../core/damper.ts";
-import { decide, type Published, publishedName, readPublished } from "../core/decide.ts";
+import { type Decision, decide, type Published, publishedName, readPublished } from "../core/decide.ts";
 import { entryKey } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
 import { ABSENT, type Store } from "../core/store.ts";
 import type { Verdict } from "../core/verdict.ts";
-import { toCandidate } from "./candidate.ts";
+import { isStale, toCandidate } from "./candidate.ts";
 import { composeEntry } from "./entry-value.ts";
 import type { GroupDeps } from "./group.ts";
 import type { Member } from "./member.ts";
@@ -45,14 +45,19 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
   const roster = createRoster({ checker, values, member, logger, who, onChange: () => {} });
   try {
     await roster.refresh();
+    signal.throwIfAborted();
     const { members } = roster;
     const [first] = members;
     if (first === undefined) return nobody();
     const proxyport = proxyportOf(options.proxyport, checker.proxyportOffset, first.target.port);
-    await Promise.all(members.map((one) => one.check()));
-    signal.throwIfAborted();
-    if (bugs.length > 0) throw bugs[0];
-    return store === undefined ? withoutStore(members) : await settle(members, { options, deps, store, proxyport });
+    const askAll = async (which: readonly Member[]) => {
+      await Promise.all(which.map((one) => one.check()));
+      signal.throwIfAborted();
+      if (bugs.length > 0) throw bugs[0];
+    };
+    await askAll(members);
+    if (store === undefined) return withoutStore(members);
+    return await settle(members, { options, deps, store, proxyport, askAll });
   } finally {
     await roster.close();
   }
@@ -63,6 +68,8 @@ interface Round {
   readonly deps: GroupDeps;
   readonly store: Store;
   readonly proxyport: number;
+  /** Resolves when all have answered. */
+  readonly askAll: (members: readonly Member[]) => Promise<void>;
 }
 
 async function settle(members: readonly Member[], round: Round): Promise<OnceResult> {
@@ -72,9 +79,7 @@ async function settle(members: readonly Member[], round: Round): Promise<OnceRes
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const pair = await store.get(key, call);
     const published = readPublished(pair?.value);
-    // All were asked within this round: each answer counts as just given.
-    const candidates = members.map((member) => toCandidate(member, member.judgedMs, options.timeoutMs));
-    const decision = decide(candidates, published, new Set());
+    const decision = await decideFresh(members, published, round);
     const view = { published, servers: members.length, reasonIsKnown: false, readable: true, dryRun: options.dryRun };
     const conclusion = conclude(decision, view)?.words ?? "";
     if (decision.action !== "publish" || options.dryRun)
@@ -88,6 +93,18 @@ async function settle(members: readonly Member[], round: Round): Promise<OnceRes
     }
   }
   throw new AppError("E_STORE_STALE", `${key} is changed by somebody else again and again`);
+}
+
+/** A slow store, or a server that hung, may have made the others' answers too old to publish anybody for them. */
+async function decideFresh(members: readonly Member[], published: Published, round: Round): Promise<Decision> {
+  const { timeoutMs } = round.options;
+  for (;;) {
+    const nowMs = round.deps.clock.monotonicMs();
+    const candidates = members.map((member) => toCandidate(member, nowMs, timeoutMs));
+    const decision = decide(candidates, published, false);
+    if (decision.action !== "wait") return decision;
+    await round.askAll(members.filter((member) => member.asking || isStale(member, nowMs, timeoutMs)));
+  }
 }
 
 function result(

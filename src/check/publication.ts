@@ -5,7 +5,7 @@ import { AppError, isAbort } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { ABSENT, type Index, type Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
-import { createTrouble } from "./trouble.ts";
+import { createMalformedTeller, createTroubles } from "./publication-troubles.ts";
 
 /** What the store holds for one tag, as far as is known here, and the way to change it. */
 export interface Publication {
@@ -28,6 +28,8 @@ export interface Publication {
    * when the watch has spoken or the entry was read. Rejects only for a bug.
    */
   confirm(): Promise<void>;
+  /** What is published is the right choice: writes that were lost or failed until now slow the next one no longer. */
+  agreed(): void;
 }
 
 /** Where an entry lives and who is told about it. */
@@ -65,19 +67,20 @@ export function createPublication(context: PublicationContext): Publication {
   const writeBackoff = createBackoff(RETRY);
   let known: Known | undefined;
   let writing = false;
+  const tellMalformed = createMalformedTeller(context);
   let losses = 0;
-  let toldProblem: string | undefined;
 
   function learn(pair: { readonly value: string; readonly index: Index } | undefined): void {
     const published = readPublished(pair?.value);
     known = { published, index: pair?.index ?? ABSENT };
-    const problem = published.state === "malformed" ? published.problem : undefined;
-    if (problem !== undefined && problem !== toldProblem) {
-      context.logger.warn(`${context.who}: ${key} holds no entry (${problem}); it is replaced when a server is up`, {
-        key,
-      });
-    }
-    toldProblem = problem;
+    tellMalformed(published);
+  }
+
+  /** The watch tells changes in their order, so what it told since the question was put counts more than the answer. */
+  async function read(): Promise<void> {
+    const before = known;
+    const pair = await store.get(key, { signal, timeoutMs: STORE_TIMEOUT_MS });
+    if (known === before) learn(pair);
   }
 
   async function follow(): Promise<void> {
@@ -100,24 +103,28 @@ export function createPublication(context: PublicationContext): Publication {
   }
 
   async function attempt(before: Known, entry: Entry): Promise<"written" | "lost" | "learned"> {
-    const call = { signal, timeoutMs: STORE_TIMEOUT_MS };
     if (before.index === undefined) {
-      learn(await store.get(key, call));
+      await read();
       return "learned";
     }
-    const won = await store.put(key, JSON.stringify(entry), { ...call, ifIndex: before.index });
+    const call = { signal, timeoutMs: STORE_TIMEOUT_MS, ifIndex: before.index };
+    const won = await store.put(key, JSON.stringify(entry), call);
     writingTrouble.over();
     if (won) return "written";
-    learn(await store.get(key, call));
+    await read();
     return "lost";
+  }
+
+  function agreed(): void {
+    losses = 0;
+    writeBackoff.reset();
   }
 
   async function tryOnce(before: Known, entry: Entry): Promise<boolean> {
     try {
       const result = await attempt(before, entry);
       if (result === "written") {
-        losses = 0;
-        writeBackoff.reset();
+        agreed();
         // The watch may have told already, with the new index.
         if (known === before) known = { published: { state: "entry", entry }, index: undefined };
       }
@@ -146,7 +153,7 @@ export function createPublication(context: PublicationContext): Publication {
     while (known?.index === undefined && (await pause(CONFIRM_MS, context))) {
       if (known?.index !== undefined) return;
       try {
-        learn(await store.get(key, { signal, timeoutMs: STORE_TIMEOUT_MS }));
+        await read();
         context.onChange();
       } catch (error) {
         // The watch, which lives by the same store, tells of its trouble; here it is only tried again.
@@ -168,29 +175,7 @@ export function createPublication(context: PublicationContext): Publication {
     follow,
     write,
     confirm,
-  };
-}
-
-function createTroubles({ store, key, logger, clock, who }: PublicationContext) {
-  return {
-    reading: createTrouble(
-      {
-        begins: `${who}: cannot read ${key} from ${store.name}`,
-        meanwhile: "probing goes on, and what has to be written is written when the store answers",
-        ends: `${who}: ${store.name} answers again`,
-      },
-      logger,
-      clock,
-    ),
-    writingTrouble: createTrouble(
-      {
-        begins: `${who}: cannot write ${key} to ${store.name}`,
-        meanwhile: "it is tried again as long as it is needed",
-        ends: `${who}: ${store.name} takes writes again`,
-      },
-      logger,
-      clock,
-    ),
+    agreed,
   };
 }
 

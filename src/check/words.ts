@@ -70,11 +70,11 @@ function publishWords(name: string, view: DecisionView): string {
   return `${view.dryRun ? "would publish" : "publishing"} ${name}`;
 }
 
-function leaveWords(because: "none-up" | "contested", view: DecisionView): string {
+function leaveWords(because: (Decision & { action: "leave" })["because"], view: DecisionView): string {
   const published = publishedName(view.published);
-  if (because === "contested") {
-    return `${published} is published again by somebody else though it is not among the servers here; it is left alone`;
-  }
+  const again = `${published} is published again by somebody else`;
+  if (because === "foreign-again") return `${again} though it is not among the servers here; it is left alone`;
+  if (because === "failed-again") return `${again} though it is not up from here; it is left alone for a while`;
   const who = view.servers === 1 ? "the only server is not up" : `none of the ${view.servers} servers is up`;
   if (published !== undefined) return `${who}: the entry is left alone (${published})`;
   return view.published.state === "absent" ? `${who}: nothing is published` : `${who}: the entry is left alone`;

@@ -6,6 +6,8 @@ import { type Entry, parseEntry } from "./entry.ts";
 export interface Candidate {
   readonly target: Target;
   readonly health: Health;
+  /** Its latest verdict came only just now. */
+  readonly justJudged: boolean;
   /** Its latest verdict was `up` and came only just now. */
   readonly justSeenUp: boolean;
   /** Until just now it could not have been published. */
@@ -27,8 +29,8 @@ export type Decision =
   | { readonly action: "publish"; readonly target: Target; readonly because: string }
   /** Nobody is up: the entry stays as it is. */
   | { readonly action: "leave"; readonly because: "none-up" }
-  /** Somebody else goes on publishing a server that is not among ours, though it was replaced before. */
-  | { readonly action: "leave"; readonly because: "contested" }
+  /** Somebody else published again what was replaced here: a server that is not among ours, or is not up from here. */
+  | { readonly action: "leave"; readonly because: "foreign-again" | "failed-again" }
   /** A verdict that may change the choice is still to come. */
   | { readonly action: "wait" };
 
@@ -45,24 +47,20 @@ export function readPublished(value: string | undefined): Published {
  * - A published target that has not failed is never replaced, whoever published it.
  * - Only a target that has just been seen healthy is published.
  * - Nobody healthy: the entry is left alone.
- * - A published server that is not among the targets is nobody we can vouch for: it is replaced, but only
- *   once (`replaced` names those already replaced), so that two checkers with different lists cannot fight.
+ * - A published server that is not among the targets is nobody we can vouch for: it is replaced.
+ * - `contested`: it was replaced before, and somebody else, who sees it differently, published it again. It is
+ *   left alone, so that two checkers cannot fight.
  * - While the published server is down each moment counts: the first in order of those just seen healthy is
  *   taken. Otherwise an earlier target that is being asked is waited for, so that the order holds.
- * - One exception: when nobody was healthy and now one is, the published server may be back as well (what
- *   failed was the way from here to all of them). If it is being asked, its answer is waited for.
+ * - But a failover it is only when the published server failed just now and the other one was healthy before.
+ *   When they were all gone (the way from here to them was), or it failed some time ago and could not be
+ *   replaced then, it may be back as well: if it is being asked, its answer is waited for.
  */
-export function decide(
-  candidates: readonly Candidate[],
-  published: Published,
-  replaced: ReadonlySet<string>,
-): Decision {
+export function decide(candidates: readonly Candidate[], published: Published, contested: boolean): Decision {
   const name = publishedName(published);
   const current = name === undefined ? undefined : candidates.find(({ target }) => targetName(target) === name);
   if (current?.health === "up" || current?.health === "unseen") return { action: "keep", target: current.target };
-  if (current === undefined && name !== undefined && replaced.has(name)) {
-    return { action: "leave", because: "contested" };
-  }
+  if (contested) return { action: "leave", because: current === undefined ? "foreign-again" : "failed-again" };
   return choose(candidates, current, whyPublish(published, current));
 }
 
@@ -75,8 +73,8 @@ function choose(candidates: readonly Candidate[], current: Candidate | undefined
   let hope = false;
   for (const { target, health, justSeenUp, newlyUp, asking } of candidates) {
     const good = health === "up" && justSeenUp;
-    const mayBeToo = newlyUp && current?.asking === true;
-    if (good && !mayBeToo) return { action: "publish", target, because };
+    const currentMayBeToo = current?.asking === true && (newlyUp || !current.justJudged);
+    if (good && !currentMayBeToo) return { action: "publish", target, because };
     if (!good && (!asking || health === "down" || health === "drain")) continue;
     if (current === undefined) return { action: "wait" };
     hope = true;

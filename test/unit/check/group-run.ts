@@ -2,6 +2,7 @@ import { runGroup } from "../../../src/check/group.ts";
 import type { GroupOptions } from "../../../src/check/options.ts";
 import { type CaptureLogger, createCaptureLogger } from "../../support/capture-logger.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
+import { releaseLater } from "../../support/releases.ts";
 import { createMemoryStore, createScriptedChecker, type MemoryStore, type ScriptedChecker } from "./scripted.ts";
 
 export const KEY = "haproxy/scripted/t";
@@ -62,6 +63,13 @@ export function createGroupRun(ports: number[], options: Partial<GroupOptions> =
       await running;
     },
   };
+}
+
+/** As {@link createGroupRun}; it is stopped with the running test. */
+export function group(ports: number[], options: Partial<GroupOptions> = {}): GroupRun {
+  const run = createGroupRun(ports, options);
+  releaseLater("group", run.stop);
+  return run;
 }
 
 export function entryOf(port: number, more: Record<string, unknown> = {}): string {

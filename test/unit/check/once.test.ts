@@ -1,17 +1,19 @@
 import { describe, expect, test } from "vitest";
+import type { GroupDeps } from "../../../src/check/group.ts";
 import { checkOnce } from "../../../src/check/once.ts";
 import type { GroupOptions } from "../../../src/check/options.ts";
 import { AppError } from "../../../src/core/errors.ts";
 import { systemClock } from "../../../src/lib/system-clock.ts";
 import { createCaptureLogger } from "../../support/capture-logger.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 import { entryOf, KEY, OPTIONS } from "./group-run.ts";
 import { createMemoryStore, createScriptedChecker } from "./scripted.ts";
 
-function once(ports: number[]) {
+function once(ports: number[], more: Partial<Pick<GroupDeps, "clock" | "signal">> = {}) {
   const checker = createScriptedChecker(ports);
   const store = createMemoryStore();
   const logger = createCaptureLogger();
-  const deps = { checker, clock: systemClock, logger, signal: new AbortController().signal };
+  const deps = { checker, clock: systemClock, logger, signal: new AbortController().signal, ...more };
   return {
     checker,
     store,
@@ -93,6 +95,31 @@ describe("a single round", () => {
       store.set(KEY, entryOf(2));
     };
     expect(await check()).toMatchObject({ good: true, published: "127.0.0.1:2", written: false });
+  });
+
+  test("asks again before it publishes a server when the store was slow", async () => {
+    const clock = createFakeClock();
+    const { check, store, checker } = once([1, 2], { clock });
+    const { get } = store;
+    store.get = async (key, call) => {
+      await clock.advance(4_000);
+      checker.behaviour.set(1, "down");
+      return get(key, call);
+    };
+    expect(await check({ thresholds: { rise: 1, fall: 1 } })).toMatchObject({
+      published: "127.0.0.1:2",
+      written: true,
+    });
+  });
+
+  test("that is told to stop while the servers are listed says so, not that there are none", async () => {
+    const controller = new AbortController();
+    const { check, checker } = once([1], { signal: controller.signal });
+    checker.discover = () => {
+      controller.abort(new Error("stopped by the test"));
+      return new Promise(() => {});
+    };
+    await expect(check()).rejects.toThrow("stopped by the test");
   });
 
   test("gives up when somebody else writes on and on", async () => {

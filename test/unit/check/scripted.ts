@@ -16,12 +16,14 @@ export interface Question {
 export interface ScriptedChecker extends Checker {
   /** By port; "up" for those not named. */
   readonly behaviour: Map<number, Behaviour>;
+  /** By port: answers that are decided at once and arrive only when the promise resolves. */
+  readonly held: Map<number, Promise<void>>;
   /** Called for each answered question. */
   onAnswer: (question: Question) => void;
   /** Ends the kept connection of a server. */
   lose(port: number): void;
   readonly open: (target: Target) => Probe;
-  /** Ports of the probes that are open. */
+  /** Ports of the probes that are open; one that is asked after its end opens anew, as a connection does. */
   readonly opened: Set<number>;
 }
 
@@ -30,6 +32,7 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
   const behaviour = new Map<number, Behaviour>();
   const listeners = new Map<number, (reason: string) => void>();
   const opened = new Set<number>();
+  const held = new Map<number, Promise<void>>();
   let listed = "";
   let targets: readonly Target[] = [];
   const checker: ScriptedChecker = {
@@ -38,6 +41,7 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
     proxyportOffset: 10_000,
     options: [],
     behaviour,
+    held,
     opened,
     onAnswer: () => {},
     lose: (port) => listeners.get(port)?.("connection reset"),
@@ -56,6 +60,9 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
           if (state === "hang")
             await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
           if (state === "hang") throw new Error("unreachable");
+          const hold = held.get(port);
+          if (hold !== undefined) await hold;
+          opened.add(port);
           checker.onAnswer({ port, state });
           return { state, reason: `is ${state}` };
         },

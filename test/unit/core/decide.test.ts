@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { type Candidate, decide, type Published, readPublished } from "../../../src/core/decide.ts";
 
-const NONE: ReadonlySet<string> = new Set();
 const ABSENT: Published = { state: "absent" };
 
 function candidate(port: number, health: Candidate["health"], more: Partial<Candidate> = {}): Candidate {
   return {
     target: { host: "10.0.0.1", port },
     health,
+    justJudged: true,
     justSeenUp: health === "up",
     newlyUp: false,
     asking: false,
@@ -20,8 +20,8 @@ function entry(port: number): Published {
 }
 
 /** `publish 2`, `keep 1`, `leave none-up`, `wait` */
-function decision(candidates: readonly Candidate[], published: Published, replaced = NONE): string {
-  const decided = decide(candidates, published, replaced);
+function decision(candidates: readonly Candidate[], published: Published, contested = false): string {
+  const decided = decide(candidates, published, contested);
   if (decided.action === "publish" || decided.action === "keep") return `${decided.action} ${decided.target.port}`;
   return decided.action === "leave" ? `leave ${decided.because}` : decided.action;
 }
@@ -87,7 +87,13 @@ describe("the policy", () => {
       "publish 1",
     ],
     [
-      "somebody was healthy all the time: the published one is not waited for",
+      "the published one failed some time ago and is being asked: it may be back",
+      [candidate(1, "up"), candidate(2, "down", { asking: true, justJudged: false })],
+      entry(2),
+      "wait",
+    ],
+    [
+      "the published one failed just now and another was healthy before: it is not waited for",
       [candidate(1, "up"), candidate(2, "down", { asking: true })],
       entry(2),
       "publish 1",
@@ -118,7 +124,11 @@ describe("the policy", () => {
   });
 
   test("a foreign server that comes back after it was replaced is left alone: two checkers with different lists do not fight", () => {
-    expect(decision([candidate(1, "up")], entry(7), new Set(["10.0.0.1:7"]))).toBe("leave contested");
+    expect(decision([candidate(1, "up")], entry(7), true)).toBe("leave foreign-again");
+  });
+
+  test("a failed server that somebody else publishes again is left alone: he sees it differently", () => {
+    expect(decision([candidate(1, "up"), candidate(2, "down")], entry(2), true)).toBe("leave failed-again");
   });
 
   test.each<[string, Candidate[], Published, string]>([
@@ -128,6 +138,6 @@ describe("the policy", () => {
     ["foreign", [candidate(2, "up")], entry(7), "10.0.0.1:7 is published but is not among the servers"],
     ["malformed", [candidate(2, "up")], readPublished("x"), "the published value is no entry: it is not JSON"],
   ])("says why it publishes: %s", (_, candidates, published, because) => {
-    expect(decide(candidates, published, NONE)).toMatchObject({ action: "publish", because });
+    expect(decide(candidates, published, false)).toMatchObject({ action: "publish", because });
   });
 });
