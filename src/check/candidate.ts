@@ -3,20 +3,18 @@ import type { Member } from "./member.ts";
 
 /** How the policy sees a member: "just now" is within the last `freshMs`. */
 export function toCandidate(member: Member, nowMs: number, freshMs: number): Candidate {
-  const { target, memory, goodSinceMs, asking, judgedMs } = member;
-  const justJudged = nowMs - judgedMs <= freshMs;
-  const isGood = goodSinceMs !== undefined;
+  const { target, memory, verdict, asking, judgedMs } = member;
+  const fresh = nowMs - judgedMs <= freshMs;
+  const saidUp = verdict?.state === "up";
   return {
     target,
     health: memory.health,
-    justJudged,
-    justSeenUp: isGood && justJudged,
-    newlyUp: isGood && nowMs - goodSinceMs <= freshMs,
+    justSeenUp: saidUp && fresh && memory.against === 0,
     asking: asking || isStale(member, nowMs, freshMs),
   };
 }
 
-/** Could be published but for its answer, which is too old for that: to be asked once more. */
-export function isStale({ goodSinceMs, judgedMs }: Member, nowMs: number, freshMs: number): boolean {
-  return goodSinceMs !== undefined && nowMs - judgedMs > freshMs;
+/** Counts as up by an answer that is too old to publish it for: to be asked once more before that. */
+export function isStale(member: Member, nowMs: number, freshMs: number): boolean {
+  return member.memory.health === "up" && member.verdict?.state === "up" && nowMs - member.judgedMs > freshMs;
 }

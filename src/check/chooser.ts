@@ -43,6 +43,8 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
   const journal = createJournal(context.logger, context.who);
   const disputes = createDisputes();
   let settled = false;
+  /** Since when nothing but an answer is missing. */
+  let waitingSinceMs: number | undefined;
   /** The published server that may be about to fail, and since when. */
   let doubt: { readonly name: string; readonly sinceMs: number } | undefined;
 
@@ -55,7 +57,10 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     }
     const nowMs = clock.monotonicMs();
     const candidates = members().map((member) => toCandidate(member, nowMs, options.timeoutMs));
-    const decision = decide(candidates, published, isContested(candidates, published, nowMs));
+    const contested = isContested(candidates, published, nowMs);
+    const patient = waitingSinceMs === undefined || nowMs - waitingSinceMs <= options.timeoutMs;
+    const decision = decide(candidates, published, { contested, patient });
+    waitingSinceMs = decision.action === "wait" ? (waitingSinceMs ?? nowMs) : undefined;
     settled = decision.action === "keep";
     if (settled) publication.agreed();
     const conclusion = conclude(decision, {

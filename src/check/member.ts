@@ -15,8 +15,6 @@ export interface Member {
   readonly verdict: Verdict | undefined;
   /** When the latest verdict came, on the monotonic clock; -Infinity before the first. */
   readonly judgedMs: number;
-  /** Since when it counts as up and each answer was `up`, on the monotonic clock; undefined while that is not so. */
-  readonly goodSinceMs: number | undefined;
   /** A verdict is to be expected soon. */
   readonly asking: boolean;
   /**
@@ -67,7 +65,6 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
   let memory = UNSEEN;
   let verdict: Verdict | undefined;
   let judgedMs = Number.NEGATIVE_INFINITY;
-  let goodSinceMs: number | undefined;
   let asking = false;
   let lost = false;
   let lossMs = Number.NEGATIVE_INFINITY;
@@ -88,7 +85,6 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     const latest = judgedMs - askedMs > timeoutMs + STOOD_STILL_MS ? STOOD_STILL : answer;
     verdict = latest;
     memory = damp(before, latest, thresholds);
-    goodSinceMs = memory.health === "up" && latest.state === "up" ? (goodSinceMs ?? judgedMs) : undefined;
     asking = lost || (isInDoubt(memory) && latest.state !== "unknown");
     if (isInDoubt(memory) && !isInDoubt(before)) listener.doubted(member);
     listener.judged(member, latest, before);
@@ -127,9 +123,6 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     },
     get judgedMs() {
       return judgedMs;
-    },
-    get goodSinceMs() {
-      return goodSinceMs;
     },
     get asking() {
       return asking;

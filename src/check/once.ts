@@ -101,7 +101,7 @@ async function decideFresh(members: readonly Member[], published: Published, rou
   for (;;) {
     const nowMs = round.deps.clock.monotonicMs();
     const candidates = members.map((member) => toCandidate(member, nowMs, timeoutMs));
-    const decision = decide(candidates, published, false);
+    const decision = decide(candidates, published, { contested: false, patient: true });
     if (decision.action !== "wait") return decision;
     await round.askAll(members.filter((member) => member.asking || isStale(member, nowMs, timeoutMs)));
   }

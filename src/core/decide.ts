@@ -6,12 +6,8 @@ import { type Entry, parseEntry } from "./entry.ts";
 export interface Candidate {
   readonly target: Target;
   readonly health: Health;
-  /** Its latest verdict came only just now. */
-  readonly justJudged: boolean;
   /** Its latest verdict was `up` and came only just now. */
   readonly justSeenUp: boolean;
-  /** Until just now it could not have been published. */
-  readonly newlyUp: boolean;
   /** It is being asked at this moment, or about to be. */
   readonly asking: boolean;
 }
@@ -34,6 +30,14 @@ export type Decision =
   /** A verdict that may change the choice is still to come. */
   | { readonly action: "wait" };
 
+/** What the policy has to know beside the servers and the key. */
+export interface Situation {
+  /** What is published was replaced before, and somebody else, who sees it differently, published it again. */
+  readonly contested: boolean;
+  /** False: long enough was waited for the published server, which is down, to answer once more. */
+  readonly patient: boolean;
+}
+
 /** Reads the value of the tag's key; undefined when there is no such key. */
 export function readPublished(value: string | undefined): Published {
   if (value === undefined) return { state: "absent" };
@@ -45,23 +49,23 @@ export function readPublished(value: string | undefined): Published {
  * The policy: sticky, and the first healthy target in the given order.
  *
  * - A published target that has not failed is never replaced, whoever published it.
- * - Only a target that has just been seen healthy is published.
+ * - Only a target that has just been seen healthy is published, and not while another answer of it is on its way.
  * - Nobody healthy: the entry is left alone.
  * - A published server that is not among the targets is nobody we can vouch for: it is replaced.
- * - `contested`: it was replaced before, and somebody else, who sees it differently, published it again. It is
- *   left alone, so that two checkers cannot fight.
+ * - What is contested is left alone, so that two checkers cannot fight.
  * - While the published server is down each moment counts: the first in order of those just seen healthy is
  *   taken. Otherwise an earlier target that is being asked is waited for, so that the order holds.
- * - But a failover it is only when the published server failed just now and the other one was healthy before.
- *   When they were all gone (the way from here to them was), or it failed some time ago and could not be
- *   replaced then, it may be back as well: if it is being asked, its answer is waited for.
+ * - A published server that failed and is being asked again may be back: with all the others, if what failed was
+ *   the way from here to them. So its answer is waited for, with patience.
  */
-export function decide(candidates: readonly Candidate[], published: Published, contested: boolean): Decision {
+export function decide(candidates: readonly Candidate[], published: Published, situation: Situation): Decision {
   const name = publishedName(published);
   const current = name === undefined ? undefined : candidates.find(({ target }) => targetName(target) === name);
   if (current?.health === "up" || current?.health === "unseen") return { action: "keep", target: current.target };
-  if (contested) return { action: "leave", because: current === undefined ? "foreign-again" : "failed-again" };
-  return choose(candidates, current, whyPublish(published, current));
+  if (situation.contested)
+    return { action: "leave", because: current === undefined ? "foreign-again" : "failed-again" };
+  const choice = choose(candidates, whyPublish(published, current), current !== undefined);
+  return choice.action === "publish" && current?.asking && situation.patient ? { action: "wait" } : choice;
 }
 
 /** The server that an entry names, spelled as {@link targetName} does; undefined without an entry. */
@@ -69,14 +73,12 @@ export function publishedName(published: Published): string | undefined {
   return published.state === "entry" ? targetName(published.entry) : undefined;
 }
 
-function choose(candidates: readonly Candidate[], current: Candidate | undefined, because: string): Decision {
+function choose(candidates: readonly Candidate[], because: string, urgent: boolean): Decision {
   let hope = false;
-  for (const { target, health, justSeenUp, newlyUp, asking } of candidates) {
-    const good = health === "up" && justSeenUp;
-    const currentMayBeToo = current?.asking === true && (newlyUp || !current.justJudged);
-    if (good && !currentMayBeToo) return { action: "publish", target, because };
-    if (!good && (!asking || health === "down" || health === "drain")) continue;
-    if (current === undefined) return { action: "wait" };
+  for (const { target, health, justSeenUp, asking } of candidates) {
+    if (health === "up" && justSeenUp && !asking) return { action: "publish", target, because };
+    if (!asking || health === "down" || health === "drain") continue;
+    if (!urgent) return { action: "wait" };
     hope = true;
   }
   return hope ? { action: "wait" } : { action: "leave", because: "none-up" };

@@ -127,6 +127,20 @@ describe("a group publishes", () => {
     await eventually("2 is published", () => published() === 2);
   });
 
+  test("another server when the one that is down and asked again gives no answer for as long as --timeout", async () => {
+    const { start, checker, clock, published } = group([1, 2], { timeoutMs: 5_000 });
+    await start();
+    checker.behaviour.set(1, "down");
+    checker.behaviour.set(2, "down");
+    await clock.advance(2_000);
+    checker.held.set(1, new Promise(() => {}));
+    checker.behaviour.set(2, "up");
+    await clock.advance(4_000);
+    expect(published()).toBe(1);
+    await clock.advance(4_000);
+    expect(published()).toBe(2);
+  });
+
   test("a server that was down only after rise good probes", async () => {
     const { start, checker, clock, published } = group([1], { thresholds: { rise: 3, fall: 1 } });
     checker.behaviour.set(1, "down");

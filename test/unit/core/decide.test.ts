@@ -1,15 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { type Candidate, decide, type Published, readPublished } from "../../../src/core/decide.ts";
+import { type Candidate, decide, type Published, readPublished, type Situation } from "../../../src/core/decide.ts";
 
+const CALM: Situation = { contested: false, patient: true };
 const ABSENT: Published = { state: "absent" };
 
 function candidate(port: number, health: Candidate["health"], more: Partial<Candidate> = {}): Candidate {
   return {
     target: { host: "10.0.0.1", port },
     health,
-    justJudged: true,
     justSeenUp: health === "up",
-    newlyUp: false,
     asking: false,
     ...more,
   };
@@ -20,8 +19,8 @@ function entry(port: number): Published {
 }
 
 /** `publish 2`, `keep 1`, `leave none-up`, `wait` */
-function decision(candidates: readonly Candidate[], published: Published, contested = false): string {
-  const decided = decide(candidates, published, contested);
+function decision(candidates: readonly Candidate[], published: Published, situation: Partial<Situation> = {}): string {
+  const decided = decide(candidates, published, { ...CALM, ...situation });
   if (decided.action === "publish" || decided.action === "keep") return `${decided.action} ${decided.target.port}`;
   return decided.action === "leave" ? `leave ${decided.because}` : decided.action;
 }
@@ -75,28 +74,23 @@ describe("the policy", () => {
       "publish 2",
     ],
     [
-      "nobody was healthy until just now: the published one, if it is being asked, may be back as well",
-      [candidate(1, "up", { newlyUp: true }), candidate(2, "down", { asking: true })],
-      entry(2),
-      "wait",
-    ],
-    [
-      "it was asked and is still down: the one that came back is taken",
-      [candidate(1, "up", { newlyUp: true }), candidate(2, "down")],
-      entry(2),
-      "publish 1",
-    ],
-    [
-      "the published one failed some time ago and is being asked: it may be back",
-      [candidate(1, "up"), candidate(2, "down", { asking: true, justJudged: false })],
-      entry(2),
-      "wait",
-    ],
-    [
-      "the published one failed just now and another was healthy before: it is not waited for",
+      "the published one failed and is being asked again: it may be back",
       [candidate(1, "up"), candidate(2, "down", { asking: true })],
       entry(2),
-      "publish 1",
+      "wait",
+    ],
+    [
+      "one that was healthy just now and is being asked is not published before it answers",
+      [candidate(1, "up", { asking: true }), candidate(2, "down")],
+      entry(2),
+      "wait",
+    ],
+    ["nor if nothing is published", [candidate(1, "up", { asking: true }), candidate(2, "up")], ABSENT, "wait"],
+    [
+      "whoever has answered is taken before it",
+      [candidate(1, "up", { asking: true }), candidate(2, "up"), candidate(3, "down")],
+      entry(3),
+      "publish 2",
     ],
     [
       "one that was healthy some time ago is asked before it is published",
@@ -123,12 +117,19 @@ describe("the policy", () => {
     expect(decision(candidates, published)).toBe(expected);
   });
 
+  test("a published server that failed and is asked again is not waited for without end", () => {
+    const candidates = [candidate(1, "up"), candidate(2, "down", { asking: true })];
+    expect(decision(candidates, entry(2), { patient: false })).toBe("publish 1");
+  });
+
   test("a foreign server that comes back after it was replaced is left alone: two checkers with different lists do not fight", () => {
-    expect(decision([candidate(1, "up")], entry(7), true)).toBe("leave foreign-again");
+    expect(decision([candidate(1, "up")], entry(7), { contested: true })).toBe("leave foreign-again");
   });
 
   test("a failed server that somebody else publishes again is left alone: he sees it differently", () => {
-    expect(decision([candidate(1, "up"), candidate(2, "down")], entry(2), true)).toBe("leave failed-again");
+    expect(decision([candidate(1, "up"), candidate(2, "down")], entry(2), { contested: true })).toBe(
+      "leave failed-again",
+    );
   });
 
   test.each<[string, Candidate[], Published, string]>([
@@ -138,6 +139,6 @@ describe("the policy", () => {
     ["foreign", [candidate(2, "up")], entry(7), "10.0.0.1:7 is published but is not among the servers"],
     ["malformed", [candidate(2, "up")], readPublished("x"), "the published value is no entry: it is not JSON"],
   ])("says why it publishes: %s", (_, candidates, published, because) => {
-    expect(decide(candidates, published, false)).toMatchObject({ action: "publish", because });
+    expect(decide(candidates, published, CALM)).toMatchObject({ action: "publish", because });
   });
 });
