@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import type { AgentOptions as HttpsAgentOptions } from "node:https";
-import { isIP } from "node:net";
+import { connect, isIP } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
+import { targetName } from "../core/checker.ts";
 import { AppError } from "../core/errors.ts";
 import type { TlsOptions } from "../core/store-options.ts";
+import type { HttpAnswer } from "./http-answer.ts";
+import type { HttpHeaders } from "./http-head.ts";
+import { createHttpPool, type HttpPool, type PoolParts } from "./http-pool.ts";
+import { requestText } from "./http-request.ts";
 
 /** The largest answer we read, compressed or not: 100,000 entries come to about 30 MB. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** Idle time before the kernel asks the other side whether it still lives, ms. */
-const TCP_KEEPALIVE_MS = 15_000;
+/** All sockets read into this one, as nothing that was read stays in it: Node's own way is 64 KiB anew per read. */
+const READ_BUFFER_BYTES = 64 * 1024;
 
 /** One agent of Consul. */
 export interface Address {
@@ -30,7 +34,7 @@ export interface HttpRequest {
 /** A whole answer. */
 export interface HttpReply {
   readonly status: number;
-  readonly headers: IncomingMessage["headers"];
+  readonly headers: HttpHeaders;
   readonly body: Buffer;
 }
 
@@ -46,87 +50,81 @@ export interface Transport {
  * holds up a write. Throws E_CONFIG when a certificate file cannot be read.
  */
 export async function createTransport(tls: TlsOptions | undefined): Promise<Transport> {
-  const agentOptions = { keepAlive: true, keepAliveMsecs: TCP_KEEPALIVE_MS };
-  const https = tls === undefined ? undefined : await import("node:https");
-  const agent =
-    https === undefined || tls === undefined
-      ? new HttpAgent(agentOptions)
-      : new https.Agent({ ...agentOptions, ...tlsAgentOptions(tls) });
-  const open = https?.request ?? httpRequest;
+  const partsFor = tls === undefined ? tcpParts() : await tlsParts(tls);
+  const pools = new Map<string, HttpPool>();
+  const poolOf = (address: Address): HttpPool => {
+    const name = targetName(address);
+    const pool = pools.get(name) ?? createHttpPool(partsFor(address));
+    pools.set(name, pool);
+    return pool;
+  };
   return {
     async ask(address, request, signal) {
-      const send = () => {
-        const options = { agent, host: address.host, port: address.port, method: request.method };
-        const headers = requestHeaders(address, request);
-        return exchange(open({ ...options, path: request.path, headers, signal }), request.body);
-      };
-      try {
-        return await send();
-      } catch (error) {
-        if (!(error instanceof StaleConnection)) throw error;
-        if (request.repeatable && !signal.aborted) return await send();
-        throw error.cause;
-      }
+      const { method, path, body, repeatable } = request;
+      const text = requestText({ method, path, headers: requestHeaders(address, request), body });
+      const answer = await poolOf(address).exchange(text, repeatable, signal);
+      return answer.headers["content-encoding"] === "gzip" ? unpacked(answer) : answer;
     },
-    close: () => agent.destroy(),
+    close() {
+      for (const pool of pools.values()) pool.close();
+    },
   };
 }
 
-/** A kept connection had been closed by the other side when the request was written to it. */
-class StaleConnection extends Error {}
-
-function exchange(request: ClientRequest, body: string | undefined): Promise<HttpReply> {
-  return new Promise((resolve, reject) => {
-    let answered = false;
-    request.on("error", (error: NodeJS.ErrnoException) => {
-      const stale = request.reusedSocket && !answered && (error.code === "ECONNRESET" || error.code === "EPIPE");
-      reject(stale ? new StaleConnection("stale connection", { cause: error }) : error);
-    });
-    request.on("response", (response) => {
-      answered = true;
-      readBody(response).then(
-        (bytes) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes }),
-        (error: unknown) => {
-          request.destroy();
-          reject(error);
-        },
-      );
-    });
-    request.end(body);
-  });
-}
-
-async function readBody(response: IncomingMessage): Promise<Buffer> {
-  const bytes = await collect(response);
-  if (response.headers["content-encoding"] !== "gzip") return bytes;
+async function unpacked(answer: HttpAnswer): Promise<HttpReply> {
   const { gunzip } = await import("node:zlib");
-  return promisify(gunzip)(bytes, { maxOutputLength: MAX_BODY_BYTES });
+  return { ...answer, body: await promisify(gunzip)(answer.body, { maxOutputLength: MAX_BODY_BYTES }) };
 }
 
-function collect(response: IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    response.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= MAX_BODY_BYTES) chunks.push(chunk);
-      else reject(new AppError("E_STORE_INVALID", `the answer is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`));
-    });
-    response.on("end", () => {
-      const [first] = chunks;
-      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length));
-    });
-    response.on("error", reject);
-  });
-}
-
-function requestHeaders(address: Address, request: HttpRequest): Record<string, string | number> {
+function requestHeaders(address: Address, { token }: HttpRequest): Record<string, string> {
   return {
-    ...(request.token === undefined ? {} : { "X-Consul-Token": request.token }),
+    // a zone means something on this machine only (RFC 6874)
+    Host: targetName({ host: address.host.replace(/%.*/, ""), port: address.port }),
+    ...(token === undefined ? {} : { "X-Consul-Token": token }),
     // On this machine compressing costs both sides more than the bytes do.
     ...(isLoopback(address.host) ? {} : { "Accept-Encoding": "gzip" }),
-    ...(request.body === undefined ? {} : { "Content-Length": Buffer.byteLength(request.body) }),
   };
+}
+
+type PartsFor = (address: Address) => PoolParts;
+
+function tcpParts(): PartsFor {
+  const readInto = createReading();
+  return ({ host, port }) => ({
+    open: (receive) => connect({ host, port, onread: readInto(receive) }),
+    readyEvent: "connect",
+    maxBodyBytes: MAX_BODY_BYTES,
+  });
+}
+
+async function tlsParts(tls: TlsOptions): Promise<PartsFor> {
+  const { connect: connectTls } = await import("node:tls");
+  const readInto = createReading();
+  const options = tlsConnectOptions(tls);
+  return ({ host, port }) => {
+    // SNI has no place for an address (RFC 6066, 3)
+    const sni = isIP(host) === 0 ? { servername: host } : {};
+    const target: ConnectionOptions = { ...sni, ...options, host, port };
+    return {
+      // Node's documentation has `onread` here too, its types do not
+      open: (receive) => connectTls(Object.assign({ onread: readInto(receive) }, target)),
+      readyEvent: "secureConnect",
+      maxBodyBytes: MAX_BODY_BYTES,
+    };
+  };
+}
+
+type OnRead = { buffer: Buffer; callback(length: number): boolean };
+
+function createReading(): (receive: (piece: Buffer) => void) => OnRead {
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  return (receive) => ({
+    buffer,
+    callback(length) {
+      receive(buffer.subarray(0, length));
+      return true;
+    },
+  });
 }
 
 /** Whether an address is on this machine as far as its spelling tells. */
@@ -134,8 +132,9 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-function tlsAgentOptions(tls: TlsOptions): HttpsAgentOptions {
+function tlsConnectOptions(tls: TlsOptions): ConnectionOptions {
   return {
+    ALPNProtocols: ["http/1.1"],
     ...(tls.caFile === undefined ? {} : { ca: readPem(tls.caFile, "--ca-file") }),
     ...(tls.certFile === undefined ? {} : { cert: readPem(tls.certFile, "--cert-file") }),
     ...(tls.keyFile === undefined ? {} : { key: readPem(tls.keyFile, "--key-file") }),
