@@ -72,6 +72,8 @@ function answer(response: ServerResponse, index: string | undefined, body: strin
   response.end(body);
 }
 
+const CHUNKED = "X-Consul-Index: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 const isBlocking = (request: IncomingMessage) => request.url?.includes("index=") === true;
 
 describe("indexes that are not as they should be", () => {
@@ -162,6 +164,14 @@ describe("answers that are not Consul's", () => {
     ["half of a list", (_request, response) => answer(response, "1", pairs({ "haproxy/a": "1" }).slice(0, -5))],
     ["something that is not HTTP", (request) => request.socket.end("SSH-2.0-OpenSSH_9.2\r\n")],
     [
+      "an answer that ends in two ways",
+      (request) => request.socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${CHUNKED}2\r\n[]\r\n0\r\n\r\n`),
+    ],
+    [
+      "an answer with another behind it",
+      (request) => request.socket.write(`HTTP/1.1 200 OK\r\n${CHUNKED}2\r\n[]\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n`),
+    ],
+    [
       "a compressed answer that is damaged",
       (_request, response) => {
         response.writeHead(200, { "X-Consul-Index": "1", "Content-Encoding": "gzip" });
@@ -231,6 +241,11 @@ describe("answers that do not come", () => {
       response.write(pairs({ "haproxy/a": "1" }));
       setTimeout(() => response.destroy(), 50);
     });
+    await expect(consul.store.list("haproxy/", consul.call)).rejects.toMatchObject({ code: "E_STORE_UNREACHABLE" });
+  });
+
+  test("chunks that end without the last one are unreachable, not a short list", async () => {
+    const consul = await scripted((request) => request.socket.end(`HTTP/1.1 200 OK\r\n${CHUNKED}2\r\n[]\r\n`));
     await expect(consul.store.list("haproxy/", consul.call)).rejects.toMatchObject({ code: "E_STORE_UNREACHABLE" });
   });
 
