@@ -5,6 +5,7 @@ import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../core/store.ts";
 import type { StoreOptions } from "../core/store-options.ts";
+import { formatMs } from "../lib/duration.ts";
 import { type ConsulClient, createConsulClient } from "./consul-client.ts";
 import { createDecoder, type Decoder } from "./consul-decode.ts";
 import { invalidAnswer } from "./consul-errors.ts";
@@ -28,6 +29,7 @@ interface Parts {
   readonly prefixes: PrefixReader;
   readonly timing: ConsulTiming;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Query words of every request. */
   readonly scope: readonly string[];
   /** Query words of every read. */
@@ -52,7 +54,7 @@ export async function createConsulStore(options: ConsulOptions, deps: Deps): Pro
   const scope = scopeWords(options);
   const readScope = options.consistency === "default" ? scope : [...scope, options.consistency];
   const prefixes = createPrefixReader({ client, words: readScope, timing });
-  const parts: Parts = { client, prefixes, timing, clock, scope, readScope, decoders: new Map() };
+  const parts: Parts = { client, prefixes, timing, clock, logger, scope, readScope, decoders: new Map() };
   return {
     name: `consul://${addresses.map(targetName).join(",")}`,
     get: (key, call) => getPair(parts, key, call),
@@ -107,6 +109,8 @@ async function* watchPairs(parts: Parts, prefix: string, call: Call): AsyncGener
     const decoded = decoder.decode(reply.body);
     if (decoded.revision !== revision) {
       revision = decoded.revision;
+      const parse = formatMs(clock.monotonicMs() - answeredMs);
+      parts.logger.debug("read", { key: prefix, parse, bytes: reply.body.length, keys: decoded.pairs.length });
       yield { prefix, pairs: decoded.pairs };
     }
     // Before the query, not behind it: the first change after quiet meets a query that waits already.
