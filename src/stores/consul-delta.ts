@@ -1,6 +1,18 @@
-/** Where two elements of Consul's array meet, and how the array begins; see {@link changedWindow}. */
-const SEAM = `},{"LockIndex":`;
-const OPENING = `[{"LockIndex":`;
+/** One of the two ways in which Consul writes its array; see {@link changedWindow}. */
+interface Form {
+  /** How the array begins. */
+  readonly opening: string;
+  /** Where two elements meet. */
+  readonly seam: string;
+  /** How many bytes of the seam belong to the element that ends; a comma follows. */
+  readonly endBytes: number;
+}
+
+/** As a server writes it, and as `?pretty` and every agent in `-dev` mode do. */
+const FORMS: readonly Form[] = [
+  { opening: `[{"LockIndex":`, seam: `},{"LockIndex":`, endBytes: 1 },
+  { opening: `[\n    {\n        "LockIndex":`, seam: `\n    },\n    {\n        "LockIndex":`, endBytes: 6 },
+];
 /** Bytes compared by one native call while looking for the first difference. */
 const BLOCK_BYTES = 65_536;
 /** Below this the full parse is quick enough to need no help. */
@@ -19,17 +31,19 @@ export interface ChangedWindow {
  *
  * Why cutting there is right: `previous` is known to be a valid JSON array of flat objects. In such a text
  * `},{"LockIndex":` cannot lie within a string, because the quote would end the string and an L may not
- * follow; so it is always a seam between two elements. Before `start` and behind the two ends both bodies
+ * follow, nor can a line break; so it is always a seam between two elements. Before `start` and behind the two ends both bodies
  * are the same bytes and consist of whole elements. Therefore `next` is a valid array exactly if its window
  * is a list of values, and its elements are those before, those in the window, those behind.
  */
 export function changedWindow(previous: Buffer, next: Buffer): ChangedWindow | undefined {
   if (previous.length < MIN_BYTES || next.length < MIN_BYTES) return undefined;
+  const form = FORMS.find(({ opening }) => previous.toString("latin1", 0, opening.length) === opening);
+  if (form === undefined) return undefined;
   const shortest = Math.min(previous.length, next.length);
   const prefix = commonPrefix(previous, next, shortest);
   const suffix = commonSuffix(previous, next, shortest - prefix);
-  const start = windowStart(previous, prefix);
-  const previousEnd = windowEnd(previous, suffix);
+  const start = windowStart(previous, prefix, form);
+  const previousEnd = windowEnd(previous, suffix, form);
   if (start === undefined || previousEnd === undefined) return undefined;
   const nextEnd = next.length - (previous.length - previousEnd);
   if (start >= previousEnd || start >= nextEnd) return undefined;
@@ -38,16 +52,16 @@ export function changedWindow(previous: Buffer, next: Buffer): ChangedWindow | u
 }
 
 /** Behind the comma of the last seam that both bodies share, or at the first element. */
-function windowStart(previous: Buffer, prefix: number): number | undefined {
-  const seam = prefix < SEAM.length ? -1 : previous.lastIndexOf(SEAM, prefix - SEAM.length, "latin1");
-  if (seam !== -1) return seam + 2;
-  return prefix > 0 && previous.indexOf(OPENING, 0, "latin1") === 0 ? 1 : undefined;
+function windowStart(previous: Buffer, prefix: number, { seam, endBytes }: Form): number | undefined {
+  const at = prefix < seam.length ? -1 : previous.lastIndexOf(seam, prefix - seam.length, "latin1");
+  if (at !== -1) return at + endBytes + 1;
+  return prefix > 0 ? 1 : undefined;
 }
 
 /** Before the comma of the first seam that both bodies share, or at the closing bracket. */
-function windowEnd(previous: Buffer, suffix: number): number | undefined {
-  const seam = previous.indexOf(SEAM, previous.length - suffix, "latin1");
-  if (seam !== -1) return seam + 1;
+function windowEnd(previous: Buffer, suffix: number, { seam, endBytes }: Form): number | undefined {
+  const at = previous.indexOf(seam, previous.length - suffix, "latin1");
+  if (at !== -1) return at + endBytes;
   return suffix > 0 && previous[previous.length - 1] === 0x5d ? previous.length - 1 : undefined;
 }
 

@@ -9,8 +9,8 @@ interface Row {
   readonly index: number;
 }
 
-/** As Consul prints: compact, fields in this order, sorted by key. */
-function print(rows: readonly Row[]): Buffer {
+/** As Consul prints: fields in this order, sorted by key; compact, or indented by four as in `-dev` mode. */
+function print(rows: readonly Row[], indent = 0): Buffer {
   const raws = rows.map(({ key, value, index }) => ({
     LockIndex: 0,
     Key: key,
@@ -19,7 +19,7 @@ function print(rows: readonly Row[]): Buffer {
     CreateIndex: 1,
     ModifyIndex: index,
   }));
-  return Buffer.from(JSON.stringify(raws));
+  return Buffer.from(JSON.stringify(raws, null, indent));
 }
 
 function rowsOf(count: number): Row[] {
@@ -109,11 +109,14 @@ describe("what counts as a change", () => {
   });
 });
 
-describe("parsing only what changed", () => {
+describe.each([
+  { form: "compact", indent: 0 },
+  { form: "indented", indent: 4 },
+])("parsing only what changed of an answer that is $form", ({ indent }) => {
   test("one changed value in a thousand is a window of one element", () => {
     const rows = rowsOf(1_000);
     const next = rows.map((row, i) => (i === 500 ? { ...row, value: "another", index: 5_000 } : row));
-    const [a, b] = [print(rows), print(next)];
+    const [a, b] = [print(rows, indent), print(next, indent)];
     const window = changedWindow(a, b);
     expect(window).toBeDefined();
     const { start, previousEnd, nextEnd } = window as { start: number; previousEnd: number; nextEnd: number };
@@ -126,8 +129,8 @@ describe("parsing only what changed", () => {
     const rows = rowsOf(1_000).flatMap((row, i) => (i === 500 ? [row, trap] : [row]));
     const next = rows.map((row) => (row.key === trap.key ? { ...row, value: "changed", index: 10 } : row));
     const decoder = createDecoder();
-    decoder.decode(print(rows));
-    expect(decoder.decode(print(next)).pairs).toEqual(expectedPairs(next));
+    decoder.decode(print(rows, indent));
+    expect(decoder.decode(print(next, indent)).pairs).toEqual(expectedPairs(next));
   });
 
   const word = fc.oneof(
@@ -149,10 +152,10 @@ describe("parsing only what changed", () => {
         (count, edits) => {
           let rows = rowsOf(count);
           const decoder = createDecoder();
-          let before = decoder.decode(print(rows)).pairs;
+          let before = decoder.decode(print(rows, indent)).pairs;
           for (const step of edits) {
             rows = apply(rows, step);
-            const { pairs } = decoder.decode(print(rows));
+            const { pairs } = decoder.decode(print(rows, indent));
             expect(pairs).toEqual(expectedPairs(rows));
             const known = new Map(before.map((pair) => [pair.key, pair]));
             for (const pair of pairs) {
@@ -172,7 +175,7 @@ describe("parsing only what changed", () => {
     fc.assert(
       fc.property(damage, ({ at, remove, insert }) => {
         const rows = rowsOf(250);
-        const intact = print(rows);
+        const intact = print(rows, indent);
         const from = at % intact.length;
         const damaged = Buffer.concat([intact.subarray(0, from), Buffer.from(insert), intact.subarray(from + remove)]);
         const decoder = createDecoder();
