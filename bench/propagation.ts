@@ -1,5 +1,6 @@
 // PUT sent → dest has the new content, beside a floor in the same run. `npm run bench:propagation`
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Consul, startConsul } from "../test/support/consul.ts";
@@ -13,7 +14,7 @@ import { percentile, summary, verdict } from "./support/stats.ts";
 import { createWriter, entryValue, fill, writeConfdir } from "./support/workload.ts";
 
 const SIZES = [10, 1_000, 10_000];
-const BLOCKS = 6;
+const BLOCKS = 5;
 const SAMPLES_PER_BLOCK = 25;
 const WARM_UP = 10;
 /** After quiet: longer than the gap between two blocking queries of either. */
@@ -49,22 +50,35 @@ async function measureSize(size: number): Promise<void> {
   const consul = await startConsul();
   await fill(consul, size);
   const dir = tempDir("bench");
-  const floor = { name: "floor", dest: join(dir, "floor.cfg"), samples: [] };
-  const ours = { name: "render", dest: join(dir, "render.cfg"), samples: [] };
-  const confdir = writeConfdir(join(dir, "confdir"), ours.dest);
-  const contestants: Contestant[] = [
-    { ...floor, start: () => startFloor(consul, floor.dest) },
-    { ...ours, start: (logLevel) => startRender(consul, { confdir, stateDir: join(dir, "state"), logLevel }) },
-  ];
+  const at = (name: string) => join(dir, `${name}.cfg`);
+  const confdir = writeConfdir(join(dir, "confdir"), at("render"));
+  const floor: Contestant = {
+    name: "floor",
+    dest: at("floor"),
+    start: () => startFloor(consul, at("floor")),
+    samples: [],
+  };
+  const synced: Contestant = {
+    name: "floor with fsync",
+    dest: at("synced"),
+    start: () => startFloor(consul, at("synced"), "fsync"),
+    samples: [],
+  };
+  const render: Contestant = {
+    name: "render",
+    dest: at("render"),
+    start: (logLevel) => startRender(consul, { confdir, stateDir: join(dir, "state"), logLevel }),
+    samples: [],
+  };
+  const contestants = [floor, synced, render];
   // in turn, so that a slow moment of the machine falls on both
   for (let block = 0; block < BLOCKS; block++) {
     for (const contestant of contestants)
       contestant.samples.push(...(await runBlock(contestant, { consul, size })).samples);
   }
-  report(size, contestants);
+  report(size, { floor, synced, render });
   // where the time goes is read from the log, which itself takes time: so it is a block of its own
-  const [, render] = contestants;
-  if (render !== undefined) reportBreakdown(await runBlock(render, { consul, size, logLevel: "debug" }));
+  reportBreakdown(await runBlock(render, { consul, size, logLevel: "debug" }));
   await consul.stop();
 }
 
@@ -90,13 +104,15 @@ async function runBlock(contestant: Contestant, { consul, size, logLevel = "warn
   return { samples, log: process.stderr() };
 }
 
-function report(size: number, [floor, ours]: readonly Contestant[]): void {
-  if (floor === undefined || ours === undefined) throw new Error("two contestants are expected");
-  console.log(`\n${size} keys: PUT sent → dest has the new content`);
-  console.log(`  floor   ${summary(floor.samples)}`);
-  console.log(`  render  ${summary(ours.samples)}`);
-  const ratio = percentile(ours.samples, 50) / percentile(floor.samples, 50);
-  console.log(`  ${verdict(`render's p50 over the floor's at ${size} keys`, ratio, TARGET)}`);
+function report(
+  size: number,
+  { floor, synced, render }: Readonly<Record<"floor" | "synced" | "render", Contestant>>,
+): void {
+  console.log(`\n${size} keys: PUT sent → dest has the new content, in ${tmpdir()}`);
+  for (const { name, samples } of [floor, synced, render]) console.log(`  ${name.padEnd(17)} ${summary(samples)}`);
+  const p50 = ({ samples }: Contestant) => percentile(samples, 50);
+  console.log(`  ${verdict(`render's p50 over the floor's at ${size} keys`, p50(render) / p50(floor), TARGET)}`);
+  console.log(`          for comparison, over the floor with fsync: ${(p50(render) / p50(synced)).toFixed(2)}`);
 }
 
 /** From the program's own log; fetch is what remains: Consul's commit, its answer, and the way of both. */

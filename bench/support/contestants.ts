@@ -5,10 +5,10 @@ import { PREFIX } from "./workload.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Starts the floor on its own dest. */
-export function startFloor(consul: Consul, dest: string): Launched {
+/** Starts the floor on its own dest; `fsync`: it syncs the file before the rename, as render does. */
+export function startFloor(consul: Consul, dest: string, durable: "fsync" | "not" = "not"): Launched {
   const script = join(ROOT, "bench/support/floor.mjs");
-  return launch(process.execPath, [script, consul.address, String(consul.port), PREFIX, dest]);
+  return launch(process.execPath, [script, consul.address, String(consul.port), PREFIX, dest, durable]);
 }
 
 /** Starts the built `render --watch`. */
