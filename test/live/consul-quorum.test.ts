@@ -50,6 +50,8 @@ test("without a quorum nothing is mistaken for an empty store, and it works agai
     for await (const snapshot of store.watch("haproxy/", { signal: call.signal })) snapshots.push(snapshot);
   })().catch((error: unknown) => error);
   await eventually("the first snapshot", () => snapshots.length === 1);
+  // The leader has it; the survivor, which may be a follower, applies it a moment later.
+  await eventually("the survivor's own copy", async () => (await stale.list("haproxy/", call)).pairs.length === 1);
 
   await Promise.all(others.map((other) => other.kill()));
   const leaderless = { code: "E_STORE_NO_LEADER", hint: expect.stringContaining("electing") };
