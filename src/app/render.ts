@@ -143,9 +143,9 @@ function buildGraph(request: RenderRequest, world: RenderWorld): Graph {
   const { confdir, prefix, only, options, stateDir } = request;
   const { clock, logger, env } = world;
   const resources = loadResources(confdir, { prefix, ...(only === undefined ? {} : { only }) });
-  const cache = { dir: join(stateDir, "compiled"), version: BUILD };
-  const engine = createTemplateEngine({ templatesDir: join(confdir, "templates"), env, cache });
-  const records = openRecords(stateDir);
+  const cache = options.noop ? {} : { cache: { dir: join(stateDir, "compiled"), version: BUILD } };
+  const engine = createTemplateEngine({ templatesDir: join(confdir, "templates"), env, ...cache });
+  const records = openRecords(stateDir, { readOnly: options.noop });
   const report = createReport(logger);
   const templates: (() => Template)[] = [];
   const pipelines = resources.map((resource) => {

@@ -27,11 +27,11 @@ export interface Records {
 }
 
 /**
- * Opens (and makes) the folder. Its files survive a killed process, not a power cut: after that HAProxy
+ * Opens the folder, and makes it unless nothing is to be written (`--noop`). Its files survive a killed process, not a power cut: after that HAProxy
  * starts anew from dest. Throws E_FILE when the folder cannot be used.
  */
-export function openRecords(folder: string): Records {
-  attempt(folder, () => mkdirSync(folder, { recursive: true, mode: 0o755 }));
+export function openRecords(folder: string, options: { readonly readOnly: boolean }): Records {
+  if (!options.readOnly) attempt(folder, () => mkdirSync(folder, { recursive: true, mode: 0o755 }));
   const records = new Map<string, DestRecord>();
   const keyLists = new Map<string, readonly string[] | undefined>();
   const path = (dest: string, ending: string) => join(folder, `${fileName(dest)}.${ending}`);
@@ -61,7 +61,7 @@ export function openRecords(folder: string): Records {
     update(dest, change) {
       const before = get(dest);
       const after = { ...before, ...change };
-      if (JSON.stringify(before) === JSON.stringify(after)) return;
+      if (options.readOnly || JSON.stringify(before) === JSON.stringify(after)) return;
       attempt(folder, () => replaceFile(path(dest, "json"), `${JSON.stringify(after)}\n`, { fsync: false }));
       records.set(dest, after);
     },
