@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
-import type { Checker, OptionValues, Probe, Target } from "../src/core/checker.ts";
+import type { Checker, Probe } from "../src/core/checker.ts";
 import { AppError } from "../src/core/errors.ts";
+import type { OptionValues } from "../src/core/option.ts";
+import type { Target } from "../src/core/targets.ts";
 import type { Verdict } from "../src/core/verdict.ts";
 import { createKeptSocket } from "../src/lib/kept-socket.ts";
 

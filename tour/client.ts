@@ -1,5 +1,5 @@
 import { createConnection } from "node:net";
-import type { Target } from "../src/core/checker.ts";
+import type { Target } from "../src/core/targets.ts";
 
 const ANSWER_TIMEOUT_MS = 1_000;
 

@@ -1,9 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Target } from "../src/core/checker.ts";
-import { targetName } from "../src/core/checker.ts";
 import { AppError } from "../src/core/errors.ts";
+import { type Target, targetName } from "../src/core/targets.ts";
 import { withDeadline } from "../src/lib/deadline.ts";
 import { haproxyPlace, startHaproxy } from "../test/support/haproxy.ts";
 import { findBinary } from "../test/support/launch.ts";

@@ -1,7 +1,7 @@
-import { targetName } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Candidate, type Decision, decide, type Published, publishedName } from "../core/decide.ts";
 import type { Logger } from "../core/logger.ts";
+import { targetName } from "../core/targets.ts";
 import { formatMs } from "../lib/duration.ts";
 import { isStale, toCandidate } from "./candidate.ts";
 import { createDisputes } from "./disputes.ts";

@@ -1,6 +1,6 @@
-import type { Target } from "../core/checker.ts";
 import type { Published } from "../core/decide.ts";
 import { type Entry, isPort } from "../core/entry.ts";
+import type { Target } from "../core/targets.ts";
 
 /** Fields that speak about the choice that was made: none of them outlives it. */
 const ABOUT_THE_CHOICE: ReadonlySet<string> = new Set([

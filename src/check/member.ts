@@ -1,7 +1,8 @@
-import { type Probe, type Target, targetName } from "../core/checker.ts";
+import type { Probe } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Damped, damp, isInDoubt, type Thresholds, UNSEEN } from "../core/damper.ts";
 import { isAbort } from "../core/errors.ts";
+import { type Target, targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
 import { ask } from "./probe.ts";
 

@@ -1,9 +1,9 @@
-import { targetName } from "../core/checker.ts";
 import type { Damped } from "../core/damper.ts";
 import { type Decision, decide, type Published, publishedName, readPublished } from "../core/decide.ts";
 import { entryKey } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
 import { ABSENT, type Store } from "../core/store.ts";
+import { targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
 import { isStale, toCandidate } from "./candidate.ts";
 import { composeEntry } from "./entry-value.ts";

@@ -1,7 +1,7 @@
-import type { OptionSpec, OptionValues } from "../core/checker.ts";
 import type { Thresholds } from "../core/damper.ts";
 import { isPort } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
+import type { OptionSpec, OptionValues } from "../core/option.ts";
 
 /** The flags that every checker has beside its own, with their defaults. */
 export const CHECK_OPTIONS = [

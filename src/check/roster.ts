@@ -1,6 +1,8 @@
-import { type Checker, type OptionValues, type Target, targetName } from "../core/checker.ts";
+import type { Checker } from "../core/checker.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { OptionValues } from "../core/option.ts";
+import { type Target, targetName } from "../core/targets.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { createMember, type Member, type MemberContext } from "./member.ts";
 

@@ -1,6 +1,6 @@
-import { targetName } from "../core/checker.ts";
 import type { Damped, Thresholds } from "../core/damper.ts";
 import { type Decision, type Published, publishedName } from "../core/decide.ts";
+import { targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
 import type { Member } from "./member.ts";
 

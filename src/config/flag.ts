@@ -1,4 +1,4 @@
-import type { OptionSpec } from "../core/checker.ts";
+import type { OptionSpec } from "../core/option.ts";
 
 /** One option of a command. Flag, environment variable, config file key, `--help` and docs all come from it. */
 export interface Flag extends OptionSpec {

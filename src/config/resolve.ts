@@ -1,5 +1,5 @@
-import type { OptionValues } from "../core/checker.ts";
 import { AppError } from "../core/errors.ts";
+import type { OptionValues } from "../core/option.ts";
 import { parseTargets } from "../core/targets.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { nearest } from "../lib/nearest.ts";

@@ -1,16 +1,7 @@
 import type { Call } from "./call.ts";
+import type { OptionSpec, OptionValues } from "./option.ts";
+import type { Target } from "./targets.ts";
 import type { Verdict } from "./verdict.ts";
-
-/** One server that may be probed. */
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The one spelling of a target in logs, keys of maps and messages; an IPv6 host gets its brackets. */
-export function targetName(target: Target): string {
-  return target.host.includes(":") ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
-}
 
 /** A conversation with one target. It may keep its connection: losing it is news that arrives by itself. */
 export interface Probe {
@@ -24,22 +15,6 @@ export interface Probe {
   /** Lets go of every resource; safe to call twice. */
   close(): Promise<void>;
 }
-
-/** One option of a checker: the flag, the key in a checkers.toml table and the environment variable come from it. */
-export interface OptionSpec {
-  /** Kebab-case, as the flag without its dashes. */
-  readonly name: string;
-  readonly type: "string" | "integer" | "duration" | "boolean" | "targets" | "enum";
-  readonly description: string;
-  readonly default?: string | number | boolean;
-  readonly values?: readonly string[];
-  readonly required?: boolean;
-  /** Shown in help for the argument, e.g. `h:p,h:p`. */
-  readonly argument?: string;
-}
-
-/** Parsed and validated values of a checker's own options, by option name. */
-export type OptionValues = Readonly<Record<string, string | number | boolean | readonly Target[] | undefined>>;
 
 /** A kind of service. A new kind is one file in `checkers/` and one line in its registry. */
 export interface Checker {

@@ -1,6 +1,6 @@
-import { type Target, targetName } from "./checker.ts";
 import type { Health } from "./damper.ts";
 import { type Entry, parseEntry } from "./entry.ts";
+import { type Target, targetName } from "./targets.ts";
 
 /** One target as the policy sees it. */
 export interface Candidate {

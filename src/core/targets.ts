@@ -1,6 +1,16 @@
-import { type Target, targetName } from "./checker.ts";
 import { isHost } from "./entry.ts";
 import { AppError } from "./errors.ts";
+
+/** One server that may be probed. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The one spelling of a target in logs, keys of maps and messages; an IPv6 host gets its brackets. */
+export function targetName(target: Target): string {
+  return target.host.includes(":") ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
+}
 
 /**
  * Reads `h:p,h:p` in order of preference; an IPv6 address stands in brackets. Throws E_USAGE that names

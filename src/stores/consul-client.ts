@@ -1,8 +1,8 @@
 import type { Call } from "../core/call.ts";
-import { targetName } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { targetName } from "../core/targets.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { connectionError, neverArrived, neverDone, replyError } from "./consul-errors.ts";
 import type { TokenSource } from "./consul-token.ts";

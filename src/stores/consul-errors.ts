@@ -1,5 +1,5 @@
-import { targetName } from "../core/checker.ts";
 import { AppError } from "../core/errors.ts";
+import { targetName } from "../core/targets.ts";
 import type { Address, HttpReply } from "./consul-transport.ts";
 
 /** What the reader can do, by the code of Node's error. */

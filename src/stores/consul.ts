@@ -1,10 +1,10 @@
 import type { Call } from "../core/call.ts";
-import { targetName } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../core/store.ts";
 import type { StoreOptions } from "../core/store-options.ts";
+import { targetName } from "../core/targets.ts";
 import { formatMs } from "../lib/duration.ts";
 import { type ConsulClient, createConsulClient } from "./consul-client.ts";
 import { createDecoder, type Decoder } from "./consul-decode.ts";

@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { ask } from "../../src/check/probe.ts";
-import type { Probe, Target } from "../../src/core/checker.ts";
+import type { Probe } from "../../src/core/checker.ts";
+import type { Target } from "../../src/core/targets.ts";
 import { eventually } from "../support/eventually.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
 import { releaseLater } from "../support/releases.ts";

@@ -1,6 +1,7 @@
-import type { Checker, Probe, Target } from "../../../src/core/checker.ts";
+import type { Checker, Probe } from "../../../src/core/checker.ts";
 import { AppError } from "../../../src/core/errors.ts";
 import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../../../src/core/store.ts";
+import type { Target } from "../../../src/core/targets.ts";
 import type { Verdict, VerdictState } from "../../../src/core/verdict.ts";
 
 /** What a scripted server does when it is asked: a state, or no answer until its deadline. */

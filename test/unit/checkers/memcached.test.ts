@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { memcached } from "../../../checkers/memcached.ts";
 import { ask } from "../../../src/check/probe.ts";
-import type { Target } from "../../../src/core/checker.ts";
+import type { Target } from "../../../src/core/targets.ts";
 import type { Verdict } from "../../../src/core/verdict.ts";
 import { releaseLater } from "../../support/releases.ts";
 

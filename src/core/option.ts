@@ -1,0 +1,17 @@
+import type { Target } from "./targets.ts";
+
+/** One option of a command or a checker: flag, environment variable and config file key come from it. */
+export interface OptionSpec {
+  /** Kebab-case, as the flag without its dashes. */
+  readonly name: string;
+  readonly type: "string" | "integer" | "duration" | "boolean" | "targets" | "enum";
+  readonly description: string;
+  readonly default?: string | number | boolean;
+  readonly values?: readonly string[];
+  readonly required?: boolean;
+  /** Shown in help for the argument, e.g. `h:p,h:p`. */
+  readonly argument?: string;
+}
+
+/** Parsed and validated values, by option name; durations in ms. */
+export type OptionValues = Readonly<Record<string, string | number | boolean | readonly Target[] | undefined>>;
