@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   readdirSync,
@@ -90,6 +91,52 @@ describe("render --onetime", () => {
     expect(readFileSync(join(folder, "real"), "utf8")).toBe("name shop\n");
   });
 
+  test("owner and group are given by number, and a file that lost them is mended", async () => {
+    const { args, out } = stage("uid = 12345\ngid = 54321");
+    // Only root can give a file away; anyone else must be told so.
+    const first = await runProgram("render", ["--onetime", ...args]);
+    if (process.geteuid?.() !== 0) {
+      expect(first).toMatchObject({ code: 1, stderr: expect.stringContaining("only root can give a file") });
+      return;
+    }
+    expect(statSync(out)).toMatchObject({ uid: 12345, gid: 54321 });
+    chownSync(out, 0, 0);
+    await runProgram("render", ["--onetime", ...args]);
+    expect(statSync(out)).toMatchObject({ uid: 12345, gid: 54321 });
+  });
+
+  test("output_format: a text that does not parse never reaches dest", async () => {
+    const { args, out } = stage('output_format = "json"', '{"name": {{getv "/app/name"}} }');
+    const { code, stderr } = await runProgram("render", ["--onetime", ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`the text for ${out} is not json`);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test("--prefix stands in front of the resource's own, and templates do not see either", async () => {
+    const made = confdirStage(
+      { a: { template: '{{getv "/app/name"}}\n', toml: 'prefix = "/shop"' } },
+      { "dc1/shop/app/name": "right", "shop/app/name": "wrong", "app/name": "wrong" },
+    );
+    expect((await runProgram("render", ["--onetime", "--prefix", "/dc1", ...made.args])).code).toBe(0);
+    expect(readFileSync(made.dest("a"), "utf8")).toBe("right\n");
+  });
+
+  test("confirm_after counts from the first time it was held back, also over several runs", async () => {
+    const guard = '[guard]\nallow_empty = false\nconfirm_after = "1h"';
+    const { args, out, document, folder } = stage(guard, '{{#each (gets "/app/*")}}{{key}}\n{{/each}}');
+    await runProgram("render", ["--onetime", ...args]);
+    writeFileSync(document, "{}");
+    expect((await runProgram("render", ["--onetime", ...args])).code).toBe(1);
+    expect(readFileSync(out, "utf8")).toContain("/app/name");
+    const state = join(folder, "state");
+    const record = join(state, readdirSync(state).find((name) => name.endsWith(".json")) ?? "no record");
+    const { heldSinceMs, ...rest } = JSON.parse(readFileSync(record, "utf8")) as { heldSinceMs: number };
+    writeFileSync(record, JSON.stringify({ ...rest, heldSinceMs: heldSinceMs - 3_600_000 }));
+    expect((await runProgram("render", ["--onetime", ...args])).code).toBe(0);
+    expect(readFileSync(out, "utf8")).toBe("");
+  });
+
   test("a check_cmd that hangs is ended with its whole process group, and dest is untouched", async () => {
     const { args, folder, out } = stage(
       'check_cmd = "sleep 60 & echo $! > FOLDER/pid; wait"\ncheck_cmd_timeout = "300ms"',
@@ -169,6 +216,22 @@ describe("render --watch and --interval", () => {
     await eventually("the first text", () => readFileSync(out, "utf8") === "name shop\n");
     writeFileSync(document, JSON.stringify({ ...KEYS, "app/name": "bakery" }));
     await eventually("the second text", () => readFileSync(out, "utf8") === "name bakery\n");
+  });
+
+  test("--splay puts a change off, but not the first look", async () => {
+    const made = confdirStage({ a: NAME }, KEYS);
+    const prompt = confdirStage({ a: NAME }, KEYS);
+    const store = made.args.slice(-2);
+    // A random part of 100 days: that it is over by the end of this test happens once in a million runs.
+    startProgram("render", ["--watch", "--splay", "100d", ...made.args]);
+    startProgram("render", ["--watch", ...prompt.args.slice(0, -2), ...store]);
+    const texts = () => [made, prompt].map((each) => readFileSync(each.dest("a"), "utf8"));
+    await eventually("both have the first text", () => texts().every((text) => text === "name shop\n"));
+    for (const name of ["one", "two"]) {
+      writeFileSync(made.document, JSON.stringify({ ...KEYS, "app/name": name }));
+      await eventually(`the other one has ${name}`, () => texts()[1] === `name ${name}\n`);
+    }
+    expect(texts()[0]).toBe("name shop\n");
   });
 
   test("--missing wait: the file comes when the key does", async () => {
