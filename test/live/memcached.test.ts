@@ -134,8 +134,9 @@ describe.each(kinds)("checkers memcached over %s", (name, start) => {
     one.pause();
     await untilPublished(checker, two);
     timings.push(`SIGSTOP to the new entry in ${name}: ${(performance.now() - beganMs).toFixed(0)} ms`);
-    expect(checker.messages()).toContain(
-      `memcached mem11211: ${one.server} is down (no answer within 500 ms, 2 of 2); publishing ${two.server}`,
+    // What follows from it may stand in a line of its own: the other one is asked once more when its answer is old.
+    expect(checker.messages()).toContainEqual(
+      expect.stringContaining(`memcached mem11211: ${one.server} is down (no answer within 500 ms, 2 of 2)`),
     );
   });
 
