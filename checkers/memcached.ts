@@ -20,10 +20,10 @@ export const memcached: Checker = {
       description: "the servers in order of preference",
     },
   ],
-  async discover(options) {
-    return servers(options);
+  create(options) {
+    const targets = servers(options);
+    return { discover: async () => targets, open: openProbe, close: async () => {} };
   },
-  open: (target) => openProbe(target),
 };
 
 /** memcached forgets the value by itself, also when this process died. */

@@ -1,13 +1,14 @@
 import { setMaxListeners } from "node:events";
 import type { Checker } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
+import { publishedTarget } from "../core/decide.ts";
 import { entryKey } from "../core/entry.ts";
-import { AppError, isAbort } from "../core/errors.ts";
+import { isAbort } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Store } from "../core/store.ts";
 import { createChooser } from "./chooser.ts";
-import type { Member, MemberListener } from "./member.ts";
-import { type GroupOptions, proxyportOf, validateGroup } from "./options.ts";
+import type { MemberListener } from "./member.ts";
+import { type GroupOptions, groupProxyport, validateGroup } from "./options.ts";
 import { createPublication, type Publication } from "./publication.ts";
 import { createRoster, type Roster } from "./roster.ts";
 import { createUncertainty } from "./uncertainty.ts";
@@ -104,6 +105,7 @@ function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervisi
   const { timeoutMs, thresholds, tag, values } = options;
   const who = `${checker.kind} ${tag}`;
   const logger = deps.logger.child({ group: `${checker.kind}/${tag}` });
+  const service = checker.create(values, { clock, logger, who, signal });
   const uncertainty = createUncertainty(logger, who);
   const members = () => roster.members;
   const onChange = () => chooser.reconsider();
@@ -111,7 +113,7 @@ function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervisi
     store === undefined
       ? NOTHING_PUBLISHED
       : createPublication({ store, key: entryKey(checker.kind, tag), clock, logger, signal, who, onChange });
-  const proxyport = () => firstProxyport(options, checker, members());
+  const proxyport = () => groupProxyport(options, { checker, service, members: members() });
   const { background, fail } = supervision;
   const chooser = createChooser(options, { members, publication, proxyport, clock, logger, signal, who, background });
   const listener: MemberListener = {
@@ -124,8 +126,8 @@ function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervisi
     failed: fail,
   };
   const roster = createRoster({
-    checker,
-    values,
+    service,
+    published: () => publishedTarget(publication.published),
     member: { timeoutMs, thresholds, clock, signal, listener },
     logger,
     who,
@@ -136,13 +138,12 @@ function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervisi
       chooser.reconsider();
     },
   });
+  service.onNews?.((reason) => {
+    logger.debug(`${who}: ${reason}`);
+    for (const member of roster.members) void member.check();
+    roster.refresh().catch(fail);
+  });
   return { roster, follow: () => publication.follow() };
-}
-
-function firstProxyport(options: GroupOptions, checker: Checker, members: readonly Member[]): number {
-  const [first] = members;
-  if (first === undefined) throw new AppError("E_INTERNAL", "there is no server to take the proxyport from");
-  return proxyportOf(options.proxyport, checker.proxyportOffset, first.target.port);
 }
 
 /** Without a store: nothing is ever read, so nothing is ever decided. */

@@ -1,5 +1,12 @@
 import type { Damped } from "../core/damper.ts";
-import { type Decision, decide, type Published, publishedName, readPublished } from "../core/decide.ts";
+import {
+  type Decision,
+  decide,
+  type Published,
+  publishedName,
+  publishedTarget,
+  readPublished,
+} from "../core/decide.ts";
 import { entryKey } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
 import { ABSENT, type Store } from "../core/store.ts";
@@ -9,7 +16,7 @@ import { isStale, toCandidate } from "./candidate.ts";
 import { composeEntry } from "./entry-value.ts";
 import type { GroupDeps } from "./group.ts";
 import type { Member } from "./member.ts";
-import { type GroupOptions, proxyportOf, validateGroup } from "./options.ts";
+import { type GroupOptions, groupProxyport, validateGroup } from "./options.ts";
 import { STORE_TIMEOUT_MS } from "./publication.ts";
 import { createRoster } from "./roster.ts";
 import { conclude } from "./words.ts";
@@ -42,14 +49,17 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
   const listener = { judged: () => {}, doubted: () => {}, failed: (error: unknown) => void bugs.push(error) };
   const { timeoutMs, thresholds, values } = options;
   const member = { timeoutMs, thresholds, clock, signal, listener };
-  const roster = createRoster({ checker, values, member, logger, who, onChange: () => {} });
+  const service = checker.create(values, { clock, logger, who, signal });
+  let hint: Published | undefined;
+  const published = () => publishedTarget(hint);
+  const roster = createRoster({ service, published, member, logger, who, onChange: () => {} });
   try {
+    hint = store === undefined ? undefined : await readEntry(store, entryKey(checker.kind, options.tag), signal);
     await roster.refresh();
     signal.throwIfAborted();
     const { members } = roster;
-    const [first] = members;
-    if (first === undefined) return nobody();
-    const proxyport = proxyportOf(options.proxyport, checker.proxyportOffset, first.target.port);
+    if (members.length === 0) return nobody();
+    const proxyport = groupProxyport(options, { checker, service, members });
     const askAll = async (which: readonly Member[]) => {
       await Promise.all(which.map((one) => one.check()));
       signal.throwIfAborted();
@@ -61,6 +71,11 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
   } finally {
     await roster.close();
   }
+}
+
+async function readEntry(store: Store, key: string, signal: AbortSignal): Promise<Published> {
+  const pair = await store.get(key, { signal, timeoutMs: STORE_TIMEOUT_MS });
+  return readPublished(pair?.value);
 }
 
 interface Round {

@@ -1,7 +1,9 @@
+import type { Checker, Service } from "../core/checker.ts";
 import type { Thresholds } from "../core/damper.ts";
 import { isPort } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
 import type { OptionSpec, OptionValues } from "../core/option.ts";
+import type { Target } from "../core/targets.ts";
 
 /** The flags that every checker has beside its own, with their defaults. */
 export const CHECK_OPTIONS = [
@@ -74,6 +76,20 @@ export function proxyportOf(options: GroupOptions["proxyport"], defaultOffset: n
   if (isPort(proxyport)) return proxyport;
   const how = port === undefined ? `${firstPort} + ${offset} = ${proxyport}` : `${port}`;
   throw usage(`the proxyport must be from 1 to 65535 (is ${how})`, "set it with --proxyport or --proxyport-offset");
+}
+
+/** What the default proxyport of a group is counted from. */
+interface ProxyportBase {
+  readonly checker: Checker;
+  readonly service: Service;
+  readonly members: readonly { readonly target: Target }[];
+}
+
+/** {@link proxyportOf} for a group; called only when there is a member. */
+export function groupProxyport(options: GroupOptions, { checker, service, members }: ProxyportBase): number {
+  const port = service.basePort ?? members[0]?.target.port;
+  if (port === undefined) throw new AppError("E_INTERNAL", "there is no server to take the proxyport from");
+  return proxyportOf(options.proxyport, checker.proxyportOffset, port);
 }
 
 /** The offset of the `index`-th of `count` tags, so that their probes are spread evenly over the interval. */

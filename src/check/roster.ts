@@ -1,7 +1,6 @@
-import type { Checker } from "../core/checker.ts";
+import type { Service } from "../core/checker.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { OptionValues } from "../core/option.ts";
 import { type Target, targetName } from "../core/targets.ts";
 import { withDeadline } from "../lib/deadline.ts";
 import { createMember, type Member, type MemberContext } from "./member.ts";
@@ -20,8 +19,9 @@ export interface Roster {
 
 /** Whose targets, and who is told. */
 export interface RosterContext {
-  readonly checker: Checker;
-  readonly values: OptionValues;
+  readonly service: Service;
+  /** What the store says is published, for a service whose lister is gone. */
+  readonly published: () => Target | undefined;
   readonly member: MemberContext;
   readonly logger: Logger;
   /** Begins each log line: `memcached mem11211`. */
@@ -32,7 +32,7 @@ export interface RosterContext {
 
 /** Empty before the first {@link Roster.refresh}. */
 export function createRoster(context: RosterContext): Roster {
-  const { checker, values, member: shared, logger, who } = context;
+  const { service, member: shared, logger, who } = context;
   let members: readonly Member[] = [];
   let listed: readonly Target[] | undefined;
   let running: Promise<void> | undefined;
@@ -43,9 +43,7 @@ export function createRoster(context: RosterContext): Roster {
     // The same array again is what a fixed list gives each second.
     if (targets === undefined || targets === listed) return;
     listed = targets;
-    const { next, gone } = reconcile(members, targets, (target) =>
-      createMember(target, checker.open(target, values), shared),
-    );
+    const { next, gone } = reconcile(members, targets, (target) => createMember(target, service.open(target), shared));
     members = next;
     context.onChange();
     await Promise.all(gone.map((member) => member.close()));
@@ -53,19 +51,24 @@ export function createRoster(context: RosterContext): Roster {
 
   async function discover(): Promise<readonly Target[] | undefined> {
     const { signal, timeoutMs } = shared;
+    const published = context.published();
+    const hint = published === undefined ? {} : { published };
+    const search = (inner: AbortSignal) => service.discover({ signal: inner, timeoutMs, ...hint });
     try {
-      const call = (inner: AbortSignal) => checker.discover(values, { signal: inner, timeoutMs });
-      const targets = await withDeadline("the search for servers", timeoutMs, signal, call);
+      const targets = await withDeadline("the search for servers", timeoutMs, signal, search);
       if (failing) logger.info(`${who}: the servers can be listed again`);
       failing = false;
       return targets;
     } catch (error) {
-      if (signal.aborted) return undefined;
-      if (error instanceof AppError && error.exitCode === 2) throw error;
-      if (!failing) logger.warn(`${who}: cannot list the servers (${errorText(error)}); those known are kept`);
-      failing = true;
+      if (!signal.aborted) met(error);
       return undefined;
     }
+  }
+
+  function met(error: unknown): void {
+    if (error instanceof AppError && error.exitCode === 2) throw error;
+    if (!failing) logger.warn(`${who}: cannot list the servers (${errorText(error)}); those known are kept`);
+    failing = true;
   }
 
   return {
@@ -83,6 +86,7 @@ export function createRoster(context: RosterContext): Roster {
       await running?.catch(() => {});
       await Promise.all(members.map((member) => member.close()));
       members = [];
+      await service.close();
     },
   };
 }

@@ -73,6 +73,11 @@ export function publishedName(published: Published): string | undefined {
   return published.state === "entry" ? targetName(published.entry) : undefined;
 }
 
+/** As {@link publishedName}, for those who want to ask it. */
+export function publishedTarget(published: Published | undefined): Target | undefined {
+  return published?.state === "entry" ? { host: published.entry.host, port: published.entry.port } : undefined;
+}
+
 function choose(candidates: readonly Candidate[], because: string, urgent: boolean): Decision {
   let hope = false;
   for (const { target, health, justSeenUp, asking } of candidates) {

@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly default?: string | number | boolean;
   readonly values?: readonly string[];
   readonly required?: boolean;
+  /** Never a flag, where ps would show it: it comes from the environment or a file. */
+  readonly secret?: boolean;
   /** Shown in help for the argument, e.g. `h:p,h:p`. */
   readonly argument?: string;
 }

@@ -25,6 +25,18 @@ export interface Snapshot {
 /** A call to a store that changes a key; with `ifIndex` only if the key still has that index. */
 export type WriteCall = Call & { readonly ifIndex?: Index };
 
+/** That this process, and no other, may write a key. Whoever lost it without noticing still cannot write. */
+export interface Lock {
+  /** Resolves, with the reason in words, when the lock is gone without having been released. Never rejects. */
+  readonly lost: Promise<string>;
+  /** False: the key no longer had `ifIndex`, or the lock is not ours any more; nothing was written. */
+  put(key: string, value: string, call: WriteCall): Promise<boolean>;
+  /** As {@link Lock.put}. The lock stays, so that the key can be written again. */
+  delete(key: string, call: WriteCall): Promise<boolean>;
+  /** Hands over at once. Safe to call twice, and after a loss. */
+  release(call: Call): Promise<void>;
+}
+
 /**
  * Where entries live. A new store is one file in `src/stores/` that passes `test/contract/store.ts`.
  *
@@ -48,6 +60,11 @@ export interface Store {
   put(key: string, value: string, call: WriteCall): Promise<boolean>;
   /** False: the key no longer had `ifIndex`. Deleting what is not there is true. */
   delete(key: string, call: WriteCall): Promise<boolean>;
+  /**
+   * Waits until this process alone may write `key`. Rejects with the signal's reason or the store's error; it never
+   * retries after an error. A store that has no locks has no such method.
+   */
+  lock?(key: string, call: Call): Promise<Lock>;
   /** Lets go of kept connections and watchers; safe to call twice. */
   close(): Promise<void>;
 }

@@ -5,6 +5,8 @@ import { AppError } from "./errors.ts";
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** Published only while none of the others is healthy: the master of replicas. */
+  readonly lastResort?: boolean;
 }
 
 /** The one spelling of a target in logs, keys of maps and messages; an IPv6 host gets its brackets. */

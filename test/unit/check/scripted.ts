@@ -1,4 +1,4 @@
-import type { Checker, Probe } from "../../../src/core/checker.ts";
+import type { Checker, DiscoverCall, Probe } from "../../../src/core/checker.ts";
 import { AppError } from "../../../src/core/errors.ts";
 import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../../../src/core/store.ts";
 import type { Target } from "../../../src/core/targets.ts";
@@ -23,7 +23,8 @@ export interface ScriptedChecker extends Checker {
   onAnswer: (question: Question) => void;
   /** Ends the kept connection of a server. */
   lose(port: number): void;
-  readonly open: (target: Target) => Probe;
+  /** Replaceable: how the servers are listed. */
+  discover: (call: DiscoverCall) => Promise<readonly Target[]>;
   /** Ports of the probes that are open; one that is asked after its end opens anew, as a connection does. */
   readonly opened: Set<number>;
 }
@@ -53,29 +54,31 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
       }
       return targets;
     },
-    open({ port }) {
-      opened.add(port);
-      return {
-        async check({ signal }): Promise<Verdict> {
-          const state = behaviour.get(port) ?? "up";
-          if (state === "hang")
-            await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-          if (state === "hang") throw new Error("unreachable");
-          const hold = held.get(port);
-          if (hold !== undefined) await hold;
-          opened.add(port);
-          checker.onAnswer({ port, state });
-          return { state, reason: `is ${state}` };
-        },
-        onLost: (listener) => void listeners.set(port, listener),
-        async close() {
-          opened.delete(port);
-          listeners.delete(port);
-        },
-      };
-    },
+    create: () => ({ discover: (call) => checker.discover(call), open, close: async () => {} }),
   };
   return checker;
+
+  function open({ port }: Target): Probe {
+    opened.add(port);
+    return {
+      async check({ signal }): Promise<Verdict> {
+        const state = behaviour.get(port) ?? "up";
+        if (state === "hang")
+          await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        if (state === "hang") throw new Error("unreachable");
+        const hold = held.get(port);
+        if (hold !== undefined) await hold;
+        opened.add(port);
+        checker.onAnswer({ port, state });
+        return { state, reason: `is ${state}` };
+      },
+      onLost: (listener) => void listeners.set(port, listener),
+      async close() {
+        opened.delete(port);
+        listeners.delete(port);
+      },
+    };
+  }
 }
 
 /** A store in memory that a test can break, and that shows each write. */

@@ -2,9 +2,11 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { memcached } from "../../../checkers/memcached.ts";
 import { ask } from "../../../src/check/probe.ts";
+import type { Probe } from "../../../src/core/checker.ts";
 import type { Target } from "../../../src/core/targets.ts";
 import type { Verdict } from "../../../src/core/verdict.ts";
 import { releaseLater } from "../../support/releases.ts";
+import { serviceContext } from "../../support/service-context.ts";
 
 /** The two questions of a check, as the server reads them (doc/protocol-binary.txt). */
 interface Asked {
@@ -91,7 +93,7 @@ test("each probe has a key of its own, which expires, and a new value each time"
     seen.push(asked);
     socket.write(Buffer.concat([reply(1, 0), got(asked.value)]));
   });
-  const [one, two] = [memcached.open(target, {}), memcached.open(target, {})];
+  const [one, two] = [open(target), open(target)];
   const never = new AbortController().signal;
   for (const probe of [one, one, two]) await ask(probe, 2_000, never);
   await Promise.all([one.close(), two.close()]);
@@ -109,12 +111,16 @@ test("the servers are those of --server, in that order, as the same list each ro
     { host: "a", port: 1 },
   ];
   const call = { signal: new AbortController().signal };
-  expect(await memcached.discover({ server }, call)).toBe(server);
-  await expect(memcached.discover({}, call)).rejects.toMatchObject({ code: "E_USAGE" });
+  expect(await memcached.create({ server }, serviceContext()).discover(call)).toBe(server);
+  expect(() => memcached.create({}, serviceContext())).toThrow("--server must name a server");
 });
 
+function open(target: Target): Probe {
+  return memcached.create({ server: [target] }, serviceContext()).open(target);
+}
+
 async function check(target: Target): Promise<Verdict> {
-  const probe = memcached.open(target, {});
+  const probe = open(target);
   const verdict = await ask(probe, 2_000, new AbortController().signal);
   await probe.close();
   return verdict;

@@ -1,0 +1,43 @@
+import type { Health } from "./damper.ts";
+
+/** What is known of one server of a tag at this moment. */
+export interface ServerStatus {
+  /** `host:port`. */
+  readonly name: string;
+  /** After damping. */
+  readonly health: Health;
+  /** The latest verdict's; `not asked yet` before the first. */
+  readonly reason: string;
+  /** Among those that the entry names. */
+  readonly published: boolean;
+}
+
+/** One tag, read at the moment of the question: it costs nothing while nobody asks. */
+export interface GroupStatus {
+  readonly kind: string;
+  readonly tag: string;
+  /** As `host:port`, the first choice first; empty: nothing is published; undefined: the store has not told yet. */
+  readonly published: readonly string[] | undefined;
+  /** Undefined without `--ha`. */
+  readonly leader: boolean | undefined;
+  /** The store answers. */
+  readonly storeReadable: boolean;
+  readonly servers: readonly ServerStatus[];
+  /** Several servers are up of which only one can rightly be. */
+  readonly split: boolean;
+  readonly counters: GroupCounters;
+}
+
+/** Since the start of this process. */
+export interface GroupCounters {
+  /** Answers taken in, good and bad. */
+  probes: number;
+  /** Of those, the ones that were not good. */
+  failedProbes: number;
+  /** Entries written. */
+  writes: number;
+  /** Writes that another checker came before. */
+  lostWrites: number;
+  /** Times that a split began. */
+  splits: number;
+}
