@@ -28,6 +28,37 @@ export const CHECK_OPTIONS = [
     default: 1,
     description: "good probes in a row until a server that was down counts as up again",
   },
+  {
+    name: "pulse",
+    type: "duration",
+    default: "50ms",
+    description: "time between two pings of the published server, to find one that hangs; 0 for none",
+  },
+  {
+    name: "publish",
+    type: "enum",
+    values: ["one", "all"],
+    default: "one",
+    description: "publish one healthy server, or all of them as a list for round-robin",
+  },
+  {
+    name: "min-servers",
+    type: "integer",
+    default: 0,
+    description: "with --publish all: with fewer healthy servers, take the least lagging ones as well",
+  },
+  {
+    name: "fallback",
+    type: "enum",
+    values: ["keep", "remove"],
+    default: "keep",
+    description: "when no server is healthy: keep the entry as it is, or remove it",
+  },
+  {
+    name: "ha",
+    type: "boolean",
+    description: "hold the entry under a Consul session lock: one checker of several writes",
+  },
   { name: "once", type: "boolean", description: "probe, decide, write and exit: 0 if the published server is good" },
   { name: "dry-run", type: "boolean", description: "write nothing, only say what would be written" },
   { name: "proxyport", type: "integer", description: "port that clients use, instead of server port plus offset" },
@@ -46,6 +77,15 @@ export interface GroupOptions {
   readonly thresholds: Thresholds;
   /** What `--proxyport` and `--proxyport-offset` say; the first wins. */
   readonly proxyport: { readonly port?: number; readonly offset?: number };
+  /** Between two pings of the published server; 0: none. */
+  readonly pulseMs: number;
+  readonly publish: "one" | "all";
+  /** With `all`: with fewer healthy servers, those that lag are taken as well. */
+  readonly minServers: number;
+  /** What becomes of the entry when no server is healthy. */
+  readonly fallback: "keep" | "remove";
+  /** Only whoever holds the store's lock on the entry writes it. */
+  readonly ha: boolean;
   /** Say what would be written, write nothing. */
   readonly dryRun: boolean;
   /** A debug line per probe. */
