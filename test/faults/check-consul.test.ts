@@ -69,6 +69,11 @@ function optionsFor(servers: readonly Server[]): GroupOptions {
     timeoutMs: 500,
     thresholds: { rise: 1, fall: 2 },
     proxyport: {},
+    pulseMs: 0,
+    publish: "one",
+    minServers: 0,
+    fallback: "keep",
+    ha: false,
     dryRun: false,
     verbose: false,
   };
