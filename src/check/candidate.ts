@@ -1,16 +1,25 @@
-import type { Candidate } from "../core/decide.ts";
+import type { Candidate } from "../core/policy.ts";
 import type { Member } from "./member.ts";
 
-/** How the policy sees a member: "just now" is within the last `freshMs`. */
-export function toCandidate(member: Member, nowMs: number, freshMs: number): Candidate {
+/** When an answer counts as old, and how many good ones it takes. */
+export interface Freshness {
+  /** "Just now" is within the last so many ms. */
+  readonly timeoutMs: number;
+  readonly thresholds: { readonly rise: number };
+}
+
+/** How the policy sees a member. */
+export function toCandidate(member: Member, nowMs: number, { timeoutMs, thresholds }: Freshness): Candidate {
   const { target, memory, verdict, asking, judgedMs } = member;
-  const fresh = nowMs - judgedMs <= freshMs;
-  const saidUp = verdict?.state === "up";
+  const fresh = nowMs - judgedMs <= timeoutMs;
   return {
     target,
     health: memory.health,
-    justSeenUp: saidUp && fresh && memory.against === 0,
-    asking: asking || isStale(member, nowMs, freshMs),
+    justSeenUp: verdict?.state === "up" && fresh && memory.against === 0,
+    asking: asking || isStale(member, nowMs, timeoutMs),
+    proven: memory.health === "up" && memory.ups >= thresholds.rise,
+    ...(verdict?.state === "up" && verdict.rank !== undefined ? { rank: verdict.rank } : {}),
+    ...(verdict?.state === "down" && verdict.makeshift !== undefined ? { makeshift: verdict.makeshift } : {}),
   };
 }
 

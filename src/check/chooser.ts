@@ -1,16 +1,17 @@
 import type { Clock } from "../core/clock.ts";
-import { type Candidate, type Decision, decide, type Published, publishedName } from "../core/decide.ts";
 import type { Logger } from "../core/logger.ts";
-import { targetName } from "../core/targets.ts";
-import { formatMs } from "../lib/duration.ts";
+import type { Decision } from "../core/policy.ts";
+import { type Published, publishedNames } from "../core/published.ts";
 import { isStale, toCandidate } from "./candidate.ts";
-import { createDisputes } from "./disputes.ts";
+import { createDoubt } from "./doubt.ts";
 import { composeEntry } from "./entry-value.ts";
 import { createJournal } from "./journal.ts";
+import { createJudge } from "./judge.ts";
+import type { Leadership } from "./leadership.ts";
 import type { Member } from "./member.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Publication } from "./publication.ts";
-import { conclude, stays } from "./words.ts";
+import { conclude, type DecisionView, listOf, stays } from "./words.ts";
 
 /** Lets the policy decide whenever something happened that may change the choice, and has it published. */
 export interface Chooser {
@@ -18,14 +19,17 @@ export interface Chooser {
   judged(member: Member, news: string | undefined, moved: boolean): void;
   /** The member may be about to fail: if it is the published one, the others are asked at once. */
   doubted(member: Member): void;
-  /** What is published, or whether it can be read, has changed. */
+  /** What is published, or whether it can be read or written, has changed. */
   reconsider(): void;
+  /** Nobody can be published: servers that come back are to be found soon. */
+  readonly searching: boolean;
 }
 
 /** What a chooser works with. */
 export interface ChooserContext {
   readonly members: () => readonly Member[];
   readonly publication: Publication;
+  readonly leadership: Leadership;
   /** For an entry that has none yet; asked for only when there is a member. */
   readonly proxyport: () => number;
   readonly clock: Clock;
@@ -37,16 +41,16 @@ export interface ChooserContext {
   background(work: Promise<void>): void;
 }
 
+type Change = Decision & { readonly action: "publish" | "remove" };
+
 /** Decides nothing before the store was read. */
 export function createChooser(options: GroupOptions, context: ChooserContext): Chooser {
   const { clock, publication, members } = context;
   const journal = createJournal(context.logger, context.who);
-  const disputes = createDisputes();
+  const judge = createJudge(options);
+  const doubt = createDoubt(clock);
   let settled = false;
-  /** Since when nothing but an answer is missing. */
-  let waitingSinceMs: number | undefined;
-  /** The published server that may be about to fail, and since when. */
-  let doubt: { readonly name: string; readonly sinceMs: number } | undefined;
+  let searching = false;
 
   function evaluate(news?: string, newsIsAboutPublished = false): void {
     const { published } = publication;
@@ -56,35 +60,31 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
       return;
     }
     const nowMs = clock.monotonicMs();
-    const candidates = members().map((member) => toCandidate(member, nowMs, options.timeoutMs));
-    const contested = isContested(candidates, published, nowMs);
-    const patient = waitingSinceMs === undefined || nowMs - waitingSinceMs <= options.timeoutMs;
-    const decision = decide(candidates, published, { contested, patient });
-    waitingSinceMs = decision.action === "wait" ? (waitingSinceMs ?? nowMs) : undefined;
+    const candidates = members().map((member) => toCandidate(member, nowMs, options));
+    const decision = judge.decide(candidates, published, nowMs);
     settled = decision.action === "keep";
+    searching = decision.action === "remove" || (decision.action === "leave" && decision.because === "none-up");
     if (settled) publication.agreed();
-    const conclusion = conclude(decision, {
+    const view: DecisionView = {
       published,
       servers: candidates.length,
       reasonIsKnown: newsIsAboutPublished,
-      readable: publication.readable,
-      dryRun: options.dryRun,
-    });
-    journal.tell(news, conclusion);
+      obstacle: obstacle(),
+    };
+    journal.tell(news, conclude(decision, view));
     act(decision, published);
   }
 
-  function isContested(candidates: readonly Candidate[], published: Published, nowMs: number): boolean {
-    const name = publishedName(published);
-    if (name === undefined) return false;
-    const isOurs = candidates.some(({ target }) => targetName(target) === name);
-    return disputes.isContested(name, isOurs, nowMs);
+  function obstacle(): DecisionView["obstacle"] {
+    if (options.dryRun) return "dry-run";
+    if (!publication.readable) return "store";
+    return context.leadership.writer === undefined ? "follower" : undefined;
   }
 
   function act(decision: Decision, published: Published): void {
     if (decision.action === "wait") askStale();
-    if (decision.action !== "publish" || options.dryRun || !publication.readable) return;
-    context.background(publish(decision, published));
+    if (decision.action !== "publish" && decision.action !== "remove") return;
+    if (obstacle() === undefined) context.background(carryOut(decision, published));
   }
 
   function askStale(): void {
@@ -94,51 +94,50 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     }
   }
 
-  async function publish(decision: Decision & { readonly action: "publish" }, before: Published): Promise<void> {
-    const { port, offset } = options.proxyport;
-    const wanted = {
-      tag: options.tag,
-      target: decision.target,
-      proxyport: context.proxyport(),
-      keepProxyport: port === undefined && offset === undefined,
-    };
-    if (await publication.write(composeEntry(wanted, before))) {
-      tellWritten(targetName(decision.target), before);
+  async function carryOut(decision: Change, before: Published): Promise<void> {
+    const entry = decision.action === "remove" ? undefined : composeEntry(options, decision, before, context.proxyport);
+    if (await publication.write(entry)) {
+      tellWritten(decision, before);
       context.background(publication.confirm());
     }
     if (!context.signal.aborted) evaluate();
   }
 
-  function tellWritten(name: string, before: Published): void {
-    const old = publishedName(before);
-    if (old !== undefined) disputes.replaced(old);
-    journal.assume(stays(name));
-    const after =
-      doubt === undefined || doubt.name !== old
-        ? ""
-        : `, ${formatMs(clock.monotonicMs() - doubt.sinceMs)} after the first doubt`;
-    context.logger.info(`${context.who}: ${name} is published${after}`, { target: name });
-    doubt = undefined;
+  function tellWritten(decision: Change, before: Published): void {
+    const [old] = publishedNames(before);
+    judge.replaced(before);
+    const after = doubt.settle(old);
+    if (decision.action === "remove") {
+      context.logger.info(`${context.who}: the entry is removed${after}`);
+      return;
+    }
+    const names = listOf(decision.target, decision.servers);
+    judge.chosen(names);
+    journal.assume(stays(names));
+    const are = names.length > 1 ? "are" : "is";
+    context.logger.info(`${context.who}: ${names.join(", ")} ${are} published${after}`, { target: names[0] });
   }
 
   return {
     judged(member, news, moved) {
-      if (doubt?.name === member.name && member.verdict?.state === "up") doubt = undefined;
+      if (member.verdict?.state === "up") doubt.dispel(member.name);
       if (settled && !moved) return;
-      if (member.memory.health === "up") disputes.agreed(member.name);
-      evaluate(news, member.name === publishedNow(publication));
+      evaluate(news, publishedNow(publication).includes(member.name));
     },
     doubted(member) {
-      if (member.name !== publishedNow(publication)) return;
-      if (doubt?.name !== member.name) doubt = { name: member.name, sinceMs: clock.monotonicMs() };
+      if (!publishedNow(publication).includes(member.name)) return;
+      doubt.raise(member.name);
       for (const other of members()) {
         if (other !== member) void other.check();
       }
     },
     reconsider: () => evaluate(),
+    get searching() {
+      return searching;
+    },
   };
 }
 
-function publishedNow({ published }: Publication): string | undefined {
-  return published === undefined ? undefined : publishedName(published);
+function publishedNow({ published }: Publication): readonly string[] {
+  return published === undefined ? [] : publishedNames(published);
 }

@@ -5,12 +5,12 @@ import { type Backoff, createBackoff } from "../lib/backoff.ts";
  * another without end: who was replaced here and is published again by somebody else is left alone for a time.
  */
 export interface Disputes {
-  /** `name` was published and was replaced by us. */
-  replaced(name: string): void;
-  /** `name` is healthy from here as well: there is nothing to dispute any more. */
-  agreed(name: string): void;
-  /** Whether `name`, which is published, is to be left alone at this moment. `isOurs`: it is among our servers. */
-  isContested(name: string, isOurs: boolean, nowMs: number): boolean;
+  /** `choice` was published and was replaced by us. */
+  replaced(choice: string): void;
+  /** `choice` is right from here as well: there is nothing to dispute any more. */
+  agreed(choice: string): void;
+  /** Whether `choice`, which is published, is to be left alone now. `isOurs`: its first server is among ours. */
+  isContested(choice: string, isOurs: boolean, nowMs: number): boolean;
 }
 
 /** From a slip of an operator's, put right at once, to a cut that lasts, in which each side has a word a minute. */
@@ -26,15 +26,15 @@ interface Dispute {
 export function createDisputes(): Disputes {
   const disputes = new Map<string, Dispute>();
   return {
-    replaced(name) {
-      const backoff = disputes.get(name)?.backoff ?? createBackoff(REST);
-      disputes.set(name, { backoff, untilMs: undefined });
+    replaced(choice) {
+      const backoff = disputes.get(choice)?.backoff ?? createBackoff(REST);
+      disputes.set(choice, { backoff, untilMs: undefined });
     },
-    agreed(name) {
-      disputes.delete(name);
+    agreed(choice) {
+      disputes.delete(choice);
     },
-    isContested(name, isOurs, nowMs) {
-      const dispute = disputes.get(name);
+    isContested(choice, isOurs, nowMs) {
+      const dispute = disputes.get(choice);
       if (dispute === undefined) return false;
       dispute.untilMs ??= isOurs ? nowMs + dispute.backoff.next() : Number.POSITIVE_INFINITY;
       return nowMs < dispute.untilMs;

@@ -1,16 +1,22 @@
 import { setMaxListeners } from "node:events";
 import type { Checker } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
-import { publishedTarget } from "../core/decide.ts";
 import { entryKey } from "../core/entry.ts";
 import { isAbort } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { publishedTargets } from "../core/published.ts";
+import type { GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
+import { targetName } from "../core/targets.ts";
 import { createChooser } from "./chooser.ts";
+import { noCounts, readStatus } from "./group-status.ts";
+import { createLeadership, everybodyWrites, type Leadership, type LeadershipContext } from "./leadership.ts";
 import type { MemberListener } from "./member.ts";
 import { type GroupOptions, groupProxyport, validateGroup } from "./options.ts";
 import { createPublication, type Publication } from "./publication.ts";
+import { beat } from "./pulse.ts";
 import { createRoster, type Roster } from "./roster.ts";
+import { createSplit } from "./split.ts";
 import { createUncertainty } from "./uncertainty.ts";
 import { healthNews } from "./words.ts";
 
@@ -22,6 +28,8 @@ export interface GroupDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Is given, once, the way to read the status of the group while it runs. */
+  readonly onStatus?: (read: () => GroupStatus) => void;
 }
 
 /**
@@ -57,10 +65,10 @@ async function run(options: GroupOptions, deps: GroupDeps, stop: AbortController
     const guarded = work.catch(fail).finally(() => pending.delete(guarded));
     pending.add(guarded);
   };
-  const { roster, follow } = assemble(options, { ...deps, signal }, { fail, background });
+  const { roster, loops } = assemble(options, { ...deps, signal }, { fail, background });
   try {
     await roster.refresh();
-    background(follow());
+    for (const loop of loops) background(loop());
     await tick(options, { ...deps, signal }, () => {
       for (const member of roster.members) void member.check();
       roster.refresh().catch(fail);
@@ -96,30 +104,49 @@ interface Supervision {
 
 interface Assembly {
   readonly roster: Roster;
-  /** Keeps the entry in view until the signal aborts. */
-  follow(): Promise<void>;
+  /** What runs beside the rounds until the signal aborts. */
+  readonly loops: readonly (() => Promise<void>)[];
 }
 
 function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervision): Assembly {
   const { checker, store, clock, signal } = deps;
-  const { timeoutMs, thresholds, tag, values } = options;
+  const { timeoutMs, thresholds, tag, values, pulseMs } = options;
   const who = `${checker.kind} ${tag}`;
+  const key = entryKey(checker.kind, tag);
   const logger = deps.logger.child({ group: `${checker.kind}/${tag}` });
   const service = checker.create(values, { clock, logger, who, signal });
+  const counters = noCounts();
   const uncertainty = createUncertainty(logger, who);
+  const split = createSplit({ words: checker.exclusive, logger, who, counters });
   const members = () => roster.members;
   const onChange = () => chooser.reconsider();
+  const common = { key, clock, logger, signal, who, onChange };
+  const leadership = leadershipOf(options, store, common);
+  const writer = () => leadership.writer;
   const publication =
-    store === undefined
-      ? NOTHING_PUBLISHED
-      : createPublication({ store, key: entryKey(checker.kind, tag), clock, logger, signal, who, onChange });
+    store === undefined ? NOTHING_PUBLISHED : createPublication({ ...common, store, writer, counters });
+  const published = () => (publication.published === undefined ? [] : publishedTargets(publication.published));
+  const publishedNow = () => published().map(targetName);
   const proxyport = () => groupProxyport(options, { checker, service, members: members() });
   const { background, fail } = supervision;
-  const chooser = createChooser(options, { members, publication, proxyport, clock, logger, signal, who, background });
+  const chooser = createChooser(options, {
+    members,
+    publication,
+    leadership,
+    proxyport,
+    clock,
+    logger,
+    signal,
+    who,
+    background,
+  });
   const listener: MemberListener = {
     judged(member, verdict, before) {
       if (options.verbose) logger.debug(`${who}: ${member.name} ${verdict.state}: ${verdict.reason}`);
+      counters.probes += 1;
+      if (verdict.state !== "up") counters.failedProbes += 1;
       uncertainty.judged(member.name, verdict);
+      if (before !== member.memory) split.look(members(), publishedNow());
       chooser.judged(member, healthNews(member, verdict, { before, thresholds }), before !== member.memory);
     },
     doubted: (member) => chooser.doubted(member),
@@ -127,7 +154,7 @@ function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervisi
   };
   const roster = createRoster({
     service,
-    published: () => publishedTarget(publication.published),
+    published: () => published()[0],
     member: { timeoutMs, thresholds, clock, signal, listener },
     logger,
     who,
@@ -143,8 +170,25 @@ function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervisi
     for (const member of roster.members) void member.check();
     roster.refresh().catch(fail);
   });
-  return { roster, follow: () => publication.follow() };
+  deps.onStatus?.(() => readStatus({ kind: checker.kind, tag, members, publication, leadership, split, counters }));
+  const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
+  return {
+    roster,
+    loops: [() => publication.follow(), () => leadership.run(), ...(pulseMs > 0 ? [() => beat(pulse)] : [])],
+  };
 }
+
+function leadershipOf(
+  options: GroupOptions,
+  store: Store | undefined,
+  context: Omit<LeadershipContext, "store">,
+): Leadership {
+  if (store === undefined) return NOBODY_WRITES;
+  // Taking the lock would be a write.
+  return options.ha && !options.dryRun ? createLeadership({ ...context, store }) : everybodyWrites(store);
+}
+
+const NOBODY_WRITES: Leadership = { writer: undefined, leads: undefined, run: () => Promise.resolve() };
 
 /** Without a store: nothing is ever read, so nothing is ever decided. */
 const NOTHING_PUBLISHED: Publication = {

@@ -1,10 +1,11 @@
 import type { Probe } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
-import { type Damped, damp, isInDoubt, type Thresholds, UNSEEN } from "../core/damper.ts";
+import { type Damped, isInDoubt, type Thresholds } from "../core/damper.ts";
 import { isAbort } from "../core/errors.ts";
 import { type Target, targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
-import { ask } from "./probe.ts";
+import { createKnowledge } from "./knowledge.ts";
+import { ask, askPing } from "./probe.ts";
 
 /** One target of a group, its kept probe and what is known of it. */
 export interface Member {
@@ -23,6 +24,11 @@ export interface Member {
    * While that goes on, further calls join it. Rejects only for a bug; an abort ends it quietly.
    */
   check(): Promise<void>;
+  /**
+   * The cheap question, if the probe knows one and nothing else is asked at this moment. No answer counts as one
+   * failed verdict, with {@link Member.check} behind it; an answer counts as nothing.
+   */
+  ping(): void;
   /** Closes the probe; no listener is called afterwards. */
   close(): Promise<void>;
 }
@@ -53,24 +59,16 @@ const LONGEST_PAUSE_MS = 50;
 /** Checks for the sake of a lost connection are at least this far apart: a server may close after each answer. */
 const LOSS_GAP_MS = 100;
 
-/**
- * An answer that is later than its deadline by more than this says something about this process (it was stopped,
- * its machine slept) and nothing about the target: a good one is old, a bad one nobody's fault.
- */
-const STOOD_STILL_MS = 1_000;
-const STOOD_STILL: Verdict = { state: "unknown", reason: "this process stood still while it waited for the answer" };
-
 /** Puts a probe under watch. Nothing is asked before the first {@link Member.check}. */
 export function createMember(target: Target, probe: Probe, context: MemberContext): Member {
   const { clock, listener, signal, timeoutMs, thresholds } = context;
-  let memory = UNSEEN;
-  let verdict: Verdict | undefined;
-  let judgedMs = Number.NEGATIVE_INFINITY;
+  const known = createKnowledge(timeoutMs, thresholds);
   let asking = false;
   let lost = false;
   let lossMs = Number.NEGATIVE_INFINITY;
   let closed = false;
   let running: Promise<void> | undefined;
+  let pinging: Promise<void> | undefined;
 
   /** True when the question has to be put again soon. */
   async function askOnce(): Promise<boolean> {
@@ -80,21 +78,38 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     lost = false;
     const askedMs = clock.monotonicMs();
     const answer = await ask(probe, timeoutMs, signal);
+    return takeIn(answer, askedMs);
+  }
+
+  function takeIn(answer: Verdict, askedMs: number): boolean {
     if (closed) return false;
-    const before = memory;
-    judgedMs = clock.monotonicMs();
-    const latest = judgedMs - askedMs > timeoutMs + STOOD_STILL_MS ? STOOD_STILL : answer;
-    verdict = latest;
-    memory = damp(before, latest, thresholds);
-    asking = lost || (isInDoubt(memory) && latest.state !== "unknown");
-    if (isInDoubt(memory) && !isInDoubt(before)) listener.doubted(member);
+    const before = known.memory;
+    const latest = known.take(answer, askedMs, clock.monotonicMs());
+    const inDoubt = isInDoubt(known.memory);
+    asking = lost || (inDoubt && latest.state !== "unknown");
+    if (inDoubt) listener.doubted(member);
     listener.judged(member, latest, before);
     return asking;
+  }
+
+  async function pingOnce(ping: NonNullable<Probe["ping"]>): Promise<void> {
+    const askedMs = clock.monotonicMs();
+    try {
+      const failure = await askPing(ping, timeoutMs, signal);
+      pinging = undefined;
+      if (failure !== undefined && takeIn(failure, askedMs)) void start(FIRST_PAUSE_MS);
+    } catch (error) {
+      if (!isAbort(error, signal)) listener.failed(error);
+    } finally {
+      pinging = undefined;
+    }
   }
 
   async function settle(delayMs: number): Promise<void> {
     try {
       if (delayMs > 0) await clock.sleep(delayMs, signal);
+      // One question at a time: a ping that is under way has its answer or its deadline first.
+      await pinging;
       for (let pauseMs = FIRST_PAUSE_MS; await askOnce(); pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         await clock.sleep(pauseMs, signal);
       }
@@ -117,13 +132,13 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     target,
     name: targetName(target),
     get memory() {
-      return memory;
+      return known.memory;
     },
     get verdict() {
-      return verdict;
+      return known.verdict;
     },
     get judgedMs() {
-      return judgedMs;
+      return known.judgedMs;
     },
     get asking() {
       return asking;
@@ -132,9 +147,15 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
       if (closed) return Promise.resolve();
       return start(0);
     },
+    ping() {
+      const ping = probe.ping?.bind(probe);
+      if (ping === undefined || closed || signal.aborted || running !== undefined || pinging !== undefined) return;
+      pinging = pingOnce(ping);
+    },
     async close() {
       closed = true;
       await probe.close();
+      await pinging;
       await running;
       // A question under way may have connected after that.
       await probe.close();

@@ -1,14 +1,9 @@
 import type { Damped } from "../core/damper.ts";
-import {
-  type Decision,
-  decide,
-  type Published,
-  publishedName,
-  publishedTarget,
-  readPublished,
-} from "../core/decide.ts";
+import { decide } from "../core/decide.ts";
 import { entryKey } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
+import type { Decision } from "../core/policy.ts";
+import { type Published, publishedNames, publishedTargets, readPublished } from "../core/published.ts";
 import { ABSENT, type Store } from "../core/store.ts";
 import { targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
@@ -23,9 +18,9 @@ import { conclude } from "./words.ts";
 
 /** What a single round found and did. */
 export interface OnceResult {
-  /** A published server is up (without a store: any server is up). The exit code follows from it. */
+  /** All published servers are up (without a store: any server is up). The exit code follows from it. */
   readonly good: boolean;
-  /** The server that is published now, as `host:port`. */
+  /** The servers that are published now, as `host:port`, the first choice first. */
   readonly published: string | undefined;
   readonly servers: readonly { readonly name: string; readonly health: Damped["health"]; readonly reason: string }[];
   /** The entry was changed. */
@@ -43,6 +38,8 @@ const MOST_TRIES = 10;
  */
 export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise<OnceResult> {
   validateGroup(options);
+  if (options.ha)
+    throw new AppError("E_USAGE", "--ha is for a daemon: a single run writes by check-and-set without it");
   const { checker, clock, logger, signal, store } = deps;
   const bugs: unknown[] = [];
   const who = `${checker.kind} ${options.tag}`;
@@ -51,7 +48,7 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
   const member = { timeoutMs, thresholds, clock, signal, listener };
   const service = checker.create(values, { clock, logger, who, signal });
   let hint: Published | undefined;
-  const published = () => publishedTarget(hint);
+  const published = () => (hint === undefined ? undefined : publishedTargets(hint)[0]);
   const roster = createRoster({ service, published, member, logger, who, onChange: () => {} });
   try {
     hint = store === undefined ? undefined : await readEntry(store, entryKey(checker.kind, options.tag), signal);
@@ -65,7 +62,8 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
       signal.throwIfAborted();
       if (bugs.length > 0) throw bugs[0];
     };
-    await askAll(members);
+    // Rounds in a row, as for a daemon: a server that is to take over from the last resort has to stand `rise` of them.
+    for (let round = 0; round < thresholds.rise; round++) await askAll(members);
     if (store === undefined) return withoutStore(members);
     return await settle(members, { options, deps, store, proxyport, askAll });
   } finally {
@@ -95,30 +93,40 @@ async function settle(members: readonly Member[], round: Round): Promise<OnceRes
     const pair = await store.get(key, call);
     const published = readPublished(pair?.value);
     const decision = await decideFresh(members, published, round);
-    const view = { published, servers: members.length, reasonIsKnown: false, readable: true, dryRun: options.dryRun };
+    const obstacle = options.dryRun ? "dry-run" : undefined;
+    const view = { published, servers: members.length, reasonIsKnown: false, obstacle } as const;
     const conclusion = conclude(decision, view)?.words ?? "";
-    if (decision.action !== "publish" || options.dryRun)
+    if (options.dryRun || (decision.action !== "publish" && decision.action !== "remove"))
       return result(members, published, { written: false, conclusion });
-    const { port, offset } = options.proxyport;
-    const keepProxyport = port === undefined && offset === undefined;
-    const wanted = { tag: options.tag, target: decision.target, proxyport: round.proxyport, keepProxyport };
-    const entry = composeEntry(wanted, published);
-    if (await store.put(key, JSON.stringify(entry), { ...call, ifIndex: pair?.index ?? ABSENT })) {
-      return result(members, { state: "entry", entry }, { written: true, conclusion });
-    }
+    const after = afterwards(decision, published, round);
+    const ifIndex = pair?.index ?? ABSENT;
+    const won = await (after.state === "entry"
+      ? store.put(key, JSON.stringify(after.entry), { ...call, ifIndex })
+      : store.delete(key, { ...call, ifIndex }));
+    if (won) return result(members, after, { written: true, conclusion });
   }
   throw new AppError("E_STORE_STALE", `${key} is changed by somebody else again and again`);
 }
 
+/** What the key is to hold. */
+function afterwards(
+  decision: Decision & { readonly action: "publish" | "remove" },
+  published: Published,
+  { options, proxyport }: Round,
+): Published {
+  if (decision.action === "remove") return { state: "absent" };
+  return { state: "entry", entry: composeEntry(options, decision, published, () => proxyport) };
+}
+
 /** A slow store, or a server that hung, may have made the others' answers too old to publish anybody for them. */
 async function decideFresh(members: readonly Member[], published: Published, round: Round): Promise<Decision> {
-  const { timeoutMs } = round.options;
+  const { options } = round;
   for (;;) {
     const nowMs = round.deps.clock.monotonicMs();
-    const candidates = members.map((member) => toCandidate(member, nowMs, timeoutMs));
-    const decision = decide(candidates, published, { contested: false, patient: true });
+    const candidates = members.map((member) => toCandidate(member, nowMs, options));
+    const decision = decide(candidates, published, { contested: false, patient: true, rules: options });
     if (decision.action !== "wait") return decision;
-    await round.askAll(members.filter((member) => member.asking || isStale(member, nowMs, timeoutMs)));
+    await round.askAll(members.filter((member) => member.asking || isStale(member, nowMs, options.timeoutMs)));
   }
 }
 
@@ -127,9 +135,15 @@ function result(
   published: Published,
   done: { readonly written: boolean; readonly conclusion: string },
 ): OnceResult {
-  const name = publishedName(published);
-  const good = members.some((member) => member.name === name && member.memory.health === "up");
-  return { good, published: name, servers: members.map(describe), ...done };
+  const names = publishedNames(published);
+  const isUp = (name: string) => members.some((member) => member.name === name && member.memory.health === "up");
+  const good = names.length > 0 && names.every(isUp);
+  return {
+    good,
+    published: names.length === 0 ? undefined : names.join(", "),
+    servers: members.map(describe),
+    ...done,
+  };
 }
 
 /** Why the list is empty was logged when it was asked for. */

@@ -35,9 +35,26 @@ const LONGEST_REASON = 160;
  * Asks once, within `timeoutMs`. This is the one place where a throw becomes a verdict; it rejects only when
  * `signal` aborts, with the signal's reason.
  */
-export async function ask(probe: Probe, timeoutMs: number, signal: AbortSignal): Promise<Verdict> {
+export function ask(probe: Probe, timeoutMs: number, signal: AbortSignal): Promise<Verdict> {
+  return judge((inner) => probe.check({ signal: inner, timeoutMs }), timeoutMs, signal);
+}
+
+/** As {@link ask}, with the cheap question; undefined: it answered, which says that it lives and nothing more. */
+export function askPing(
+  ping: NonNullable<Probe["ping"]>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Verdict | undefined> {
+  return judge((inner) => ping({ signal: inner, timeoutMs }).then(() => undefined), timeoutMs, signal);
+}
+
+async function judge<T>(
+  question: (signal: AbortSignal) => Promise<T>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<T | Verdict> {
   try {
-    return await withDeadline("the probe", timeoutMs, signal, (inner) => probe.check({ signal: inner, timeoutMs }));
+    return await withDeadline("the probe", timeoutMs, signal, question);
   } catch (error) {
     // Stopping: a driver may word it in its own way.
     if (signal.aborted) throw signal.reason;

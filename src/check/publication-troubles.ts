@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
-import type { Published } from "../core/decide.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Published } from "../core/published.ts";
 import type { Store } from "../core/store.ts";
 import { createTrouble, type Trouble } from "./trouble.ts";
 

@@ -1,10 +1,12 @@
 import type { Clock } from "../core/clock.ts";
-import { type Published, readPublished } from "../core/decide.ts";
 import type { Entry } from "../core/entry.ts";
 import { AppError, isAbort } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { type Published, readPublished } from "../core/published.ts";
+import type { GroupCounters } from "../core/status.ts";
 import { ABSENT, type Index, type Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
+import type { Writer } from "./leadership.ts";
 import { createMalformedTeller, createTroubles } from "./publication-troubles.ts";
 
 /** What the store holds for one tag, as far as is known here, and the way to change it. */
@@ -18,10 +20,10 @@ export interface Publication {
   /** Keeps `published` current until the signal aborts. Rejects only for a bug. */
   follow(): Promise<void>;
   /**
-   * Writes if the key is still as it is known here; true when the entry is in. Whatever comes of it, the caller
-   * decides anew then: a lost race is never answered by writing blindly. Rejects only for a bug.
+   * Writes, or with undefined deletes, if the key is still as it is known here; true when that is done. Whatever
+   * comes of it, the caller decides anew then: a lost race is never answered by writing blindly. Rejects only for a bug.
    */
-  write(entry: Entry): Promise<boolean>;
+  write(wanted: Entry | undefined): Promise<boolean>;
   /**
    * After a write that is in: makes sure that we and the store mean the same. The watch tells of changes of
    * content, so it is silent when somebody puts back what was there before ours quickly enough. Resolves
@@ -36,6 +38,10 @@ export interface Publication {
 export interface PublicationContext {
   readonly store: Store;
   readonly key: string;
+  /** Undefined: somebody else may write at this moment. */
+  readonly writer: () => Writer | undefined;
+  /** Counts what happens. */
+  readonly counters: Pick<GroupCounters, "writes" | "lostWrites">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -102,14 +108,16 @@ export function createPublication(context: PublicationContext): Publication {
     }
   }
 
-  async function attempt(before: Known, entry: Entry): Promise<"written" | "lost" | "learned"> {
-    if (before.index === undefined) {
+  async function attempt(before: Known, wanted: Entry | undefined): Promise<"written" | "lost" | "learned"> {
+    const writer = context.writer();
+    if (before.index === undefined || writer === undefined) {
       await read();
       return "learned";
     }
     const call = { signal, timeoutMs: STORE_TIMEOUT_MS, ifIndex: before.index };
-    const won = await store.put(key, JSON.stringify(entry), call);
+    const won = await (wanted === undefined ? writer.delete(key, call) : writer.put(key, JSON.stringify(wanted), call));
     writingTrouble.over();
+    context.counters[won ? "writes" : "lostWrites"] += 1;
     if (won) return "written";
     await read();
     return "lost";
@@ -120,13 +128,13 @@ export function createPublication(context: PublicationContext): Publication {
     writeBackoff.reset();
   }
 
-  async function tryOnce(before: Known, entry: Entry): Promise<boolean> {
+  async function tryOnce(before: Known, wanted: Entry | undefined): Promise<boolean> {
     try {
-      const result = await attempt(before, entry);
+      const result = await attempt(before, wanted);
       if (result === "written") {
         agreed();
         // The watch may have told already, with the new index.
-        if (known === before) known = { published: { state: "entry", entry }, index: undefined };
+        if (known === before) known = knownAfter(wanted);
       }
       // Losing once is another checker's good work; losing on and on must not become a busy loop.
       if (result === "lost" && losses++ > 0) await pause(writeBackoff.next(), context);
@@ -139,11 +147,11 @@ export function createPublication(context: PublicationContext): Publication {
     }
   }
 
-  async function write(entry: Entry): Promise<boolean> {
+  async function write(wanted: Entry | undefined): Promise<boolean> {
     if (writing || known === undefined) return false;
     writing = true;
     try {
-      return await tryOnce(known, entry);
+      return await tryOnce(known, wanted);
     } finally {
       writing = false;
     }
@@ -177,6 +185,11 @@ export function createPublication(context: PublicationContext): Publication {
     confirm,
     agreed,
   };
+}
+
+function knownAfter(wanted: Entry | undefined): Known {
+  if (wanted === undefined) return { published: { state: "absent" }, index: ABSENT };
+  return { published: { state: "entry", entry: wanted }, index: undefined };
 }
 
 /** False: stopped meanwhile. */

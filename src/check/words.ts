@@ -1,6 +1,7 @@
 import type { Damped, Thresholds } from "../core/damper.ts";
-import { type Decision, type Published, publishedName } from "../core/decide.ts";
-import { targetName } from "../core/targets.ts";
+import type { Decision } from "../core/policy.ts";
+import { type Published, publishedNames } from "../core/published.ts";
+import { type Target, targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
 import type { Member } from "./member.ts";
 
@@ -23,11 +24,10 @@ export function healthNews(
 export interface DecisionView {
   readonly published: Published;
   readonly servers: number;
-  /** Why the choice must move is told already: the news is about the published server itself. */
+  /** Why the choice must move is told already: the news is about a published server itself. */
   readonly reasonIsKnown: boolean;
-  /** False: the store does not answer, so the decision has to wait. */
-  readonly readable: boolean;
-  readonly dryRun: boolean;
+  /** What keeps the decision from being carried out now. */
+  readonly obstacle: "store" | "follower" | "dry-run" | undefined;
 }
 
 /** What follows from a decision, in words. */
@@ -45,37 +45,70 @@ export function conclude(decision: Decision, view: DecisionView): Conclusion | u
     case "wait":
       return undefined;
     case "keep":
-      return plain(stays(targetName(decision.target)));
+      return plain(stays(publishedNames(view.published)));
     case "publish": {
-      const subject = publishWords(targetName(decision.target), view);
+      const subject = publishWords(listOf(decision.target, decision.servers).join(", "), view);
       const words = view.reasonIsKnown ? subject : `${subject} (${decision.because})`;
       return { subject, words, isTrouble: false };
     }
+    case "remove":
+      return { ...plain(`${noneUp(view)}: ${removeWords(view)}`), isTrouble: true };
     case "leave":
       return { ...plain(leaveWords(decision.because, view)), isTrouble: true };
   }
 }
 
-/** Said when the published server is a good one. */
-export function stays(name: string): string {
-  return `${name} stays published`;
+/** Said when what is published is right. */
+export function stays(names: readonly string[]): string {
+  return `${names.join(", ")} ${names.length > 1 ? "stay" : "stays"} published`;
+}
+
+/** The names of a choice, the first one first. */
+export function listOf(first: Target, servers: readonly Target[]): readonly string[] {
+  const name = targetName(first);
+  return [name, ...servers.map(targetName).filter((other) => other !== name)];
 }
 
 function plain(words: string): Conclusion {
   return { subject: words, words, isTrouble: false };
 }
 
-function publishWords(name: string, view: DecisionView): string {
-  if (!view.readable) return `${name} will be published when the store answers`;
-  return `${view.dryRun ? "would publish" : "publishing"} ${name}`;
+function publishWords(names: string, { obstacle }: DecisionView): string {
+  switch (obstacle) {
+    case "store":
+      return `${names} will be published when the store answers`;
+    case "follower":
+      return `${names} is for the leader to publish`;
+    case "dry-run":
+      return `would publish ${names}`;
+    case undefined:
+      return `publishing ${names}`;
+  }
+}
+
+function removeWords({ obstacle }: DecisionView): string {
+  switch (obstacle) {
+    case "store":
+      return "the entry will be removed when the store answers";
+    case "follower":
+      return "the entry is for the leader to remove";
+    case "dry-run":
+      return "would remove the entry";
+    case undefined:
+      return "removing the entry";
+  }
 }
 
 function leaveWords(because: (Decision & { action: "leave" })["because"], view: DecisionView): string {
-  const published = publishedName(view.published);
-  const again = `${published} is published again by somebody else`;
+  const names = publishedNames(view.published).join(", ");
+  const again = `${names} is published again by somebody else`;
   if (because === "foreign-again") return `${again} though it is not among the servers here; it is left alone`;
   if (because === "failed-again") return `${again} though it is not up from here; it is left alone for a while`;
-  const who = view.servers === 1 ? "the only server is not up" : `none of the ${view.servers} servers is up`;
-  if (published !== undefined) return `${who}: the entry is left alone (${published})`;
+  const who = noneUp(view);
+  if (names !== "") return `${who}: the entry is left alone (${names})`;
   return view.published.state === "absent" ? `${who}: nothing is published` : `${who}: the entry is left alone`;
+}
+
+function noneUp({ servers }: DecisionView): string {
+  return servers === 1 ? "the only server is not up" : `none of the ${servers} servers is up`;
 }

@@ -16,10 +16,12 @@ export interface Damped {
   readonly health: Health;
   /** Verdicts in a row that contradict `health`. */
   readonly against: number;
+  /** Healthy verdicts in a row, counted up to `rise`. */
+  readonly ups: number;
 }
 
 /** Before the first verdict. */
-export const UNSEEN: Damped = { health: "unseen", against: 0 };
+export const UNSEEN: Damped = { health: "unseen", against: 0, ups: 0 };
 
 /**
  * Takes one verdict in. Returns the same object when nothing changed, so that a healthy second costs nothing.
@@ -32,11 +34,13 @@ export const UNSEEN: Damped = { health: "unseen", against: 0 };
  */
 export function damp(memory: Damped, verdict: Verdict, thresholds: Thresholds): Damped {
   if (verdict.state === "unknown") return memory;
-  if (memory.health === "up" || memory.health === "unseen") return dampWhileUsable(memory, verdict.state, thresholds);
-  if (verdict.state !== "up") {
-    return memory.health === verdict.state && memory.against === 0 ? memory : { health: verdict.state, against: 0 };
+  const wasUsable = memory.health === "up" || memory.health === "unseen";
+  if (verdict.state === "up") return wasUsable ? stayUp(memory, thresholds) : recover(memory, thresholds);
+  if (wasUsable && memory.against + 1 < thresholds.fall) {
+    return { health: memory.health, against: memory.against + 1, ups: 0 };
   }
-  return memory.against + 1 >= thresholds.rise ? UP : { health: memory.health, against: memory.against + 1 };
+  if (memory.health === verdict.state && memory.against === 0) return memory;
+  return { health: verdict.state, against: 0, ups: 0 };
 }
 
 /** Whether the latest verdicts contradict a target that has not failed yet: ask again soon. */
@@ -44,11 +48,14 @@ export function isInDoubt(memory: Damped): boolean {
   return memory.against > 0 && (memory.health === "up" || memory.health === "unseen");
 }
 
-const UP: Damped = { health: "up", against: 0 };
+function stayUp(memory: Damped, { rise }: Thresholds): Damped {
+  const ups = Math.min(memory.ups + 1, rise);
+  return memory.health === "up" && memory.against === 0 && memory.ups === ups
+    ? memory
+    : { health: "up", against: 0, ups };
+}
 
-function dampWhileUsable(memory: Damped, state: "up" | "down" | "drain", thresholds: Thresholds): Damped {
-  if (state === "up") return memory.health === "up" && memory.against === 0 ? memory : UP;
-  return memory.against + 1 >= thresholds.fall
-    ? { health: state, against: 0 }
-    : { health: memory.health, against: memory.against + 1 };
+function recover(memory: Damped, { rise }: Thresholds): Damped {
+  const ups = memory.ups + 1;
+  return ups >= rise ? { health: "up", against: 0, ups: rise } : { health: memory.health, against: ups, ups };
 }

@@ -1,12 +1,15 @@
 import type { Health } from "./damper.ts";
 
+/** The reason of a server before its first verdict. */
+export const NOT_ASKED = "not asked yet";
+
 /** What is known of one server of a tag at this moment. */
 export interface ServerStatus {
   /** `host:port`. */
   readonly name: string;
   /** After damping. */
   readonly health: Health;
-  /** The latest verdict's; `not asked yet` before the first. */
+  /** The latest verdict's; {@link NOT_ASKED} before the first. */
   readonly reason: string;
   /** Among those that the entry names. */
   readonly published: boolean;

@@ -27,6 +27,8 @@ export type StoreOptions =
       readonly datacenter?: string;
       readonly namespace?: string;
       readonly consistency: Consistency;
+      /** IDs of health checks on the agent's node: while one is critical no lock is held, besides `serfHealth`. */
+      readonly sessionChecks?: readonly string[];
     }
   | {
       readonly type: "file";

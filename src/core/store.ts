@@ -25,7 +25,10 @@ export interface Snapshot {
 /** A call to a store that changes a key; with `ifIndex` only if the key still has that index. */
 export type WriteCall = Call & { readonly ifIndex?: Index };
 
-/** That this process, and no other, may write a key. Whoever lost it without noticing still cannot write. */
+/**
+ * That this process, and no other, may write a key. Whoever lost it without noticing still cannot write. On a key that
+ * does not exist nothing can be held: it is whose {@link Lock.put} creates it, and the others have lost theirs then.
+ */
 export interface Lock {
   /** Resolves, with the reason in words, when the lock is gone without having been released. Never rejects. */
   readonly lost: Promise<string>;
@@ -62,7 +65,9 @@ export interface Store {
   delete(key: string, call: WriteCall): Promise<boolean>;
   /**
    * Waits until this process alone may write `key`. Rejects with the signal's reason or the store's error; it never
-   * retries after an error. A store that has no locks has no such method.
+   * retries after an error. `call.timeoutMs` bounds each request, not the wait. Taking and releasing a lock leaves the
+   * value and changes the index: read the key before the first write on condition. A store that has no locks has no
+   * such method.
    */
   lock?(key: string, call: Call): Promise<Lock>;
   /** Lets go of kept connections and watchers; safe to call twice. */

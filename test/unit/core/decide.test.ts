@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { type Candidate, decide, type Published, readPublished, type Situation } from "../../../src/core/decide.ts";
+import { decide } from "../../../src/core/decide.ts";
+import type { Candidate, Situation } from "../../../src/core/policy.ts";
+import { type Published, readPublished } from "../../../src/core/published.ts";
 
-const CALM: Situation = { contested: false, patient: true };
+const CALM: Situation = {
+  contested: false,
+  patient: true,
+  rules: { publish: "one", minServers: 0, fallback: "keep" },
+};
 const ABSENT: Published = { state: "absent" };
 
 function candidate(port: number, health: Candidate["health"], more: Partial<Candidate> = {}): Candidate {
@@ -10,6 +16,7 @@ function candidate(port: number, health: Candidate["health"], more: Partial<Cand
     health,
     justSeenUp: health === "up",
     asking: false,
+    proven: health === "up",
     ...more,
   };
 }
