@@ -34,7 +34,7 @@ const MAX_ANSWER_BYTES = 4_096;
 
 /** Binary protocol (memcached, doc/protocol-binary.txt): magic, opcodes, and the statuses told apart here. */
 const RESPONSE_MAGIC = 0x81;
-const OPCODE = { get: 0x00, set: 0x01 } as const;
+const OPCODE = { get: 0x00, set: 0x01, noop: 0x0a } as const;
 const STATUS = { ok: 0x00, notFound: 0x01, authError: 0x08, authRequired: 0x20 } as const;
 const STATUS_WORDS: Readonly<Record<number, string>> = {
   3: "value too large",
@@ -72,6 +72,11 @@ function openProbe(target: Target): Probe {
       const value = next();
       return judge(await socket.exchange(conversation.question, parse, signal), value);
     },
+    async ping({ signal }) {
+      conversation ??= createConversation(await loadCodec());
+      const { noop, parseNoop } = conversation;
+      await socket.exchange(noop, parseNoop, signal);
+    },
     onLost(listener) {
       lost = listener;
     },
@@ -94,6 +99,9 @@ interface Conversation {
   /** Puts the next value into the question and returns it. */
   next(): string;
   parse(received: Buffer): readonly [set: Reply, get: Reply] | undefined;
+  /** Answered by whoever is not hanging, whatever its state. */
+  readonly noop: Buffer;
+  parseNoop(received: Buffer): Reply | undefined;
 }
 
 const VALUE_DIGITS = 10;
@@ -114,6 +122,8 @@ function createConversation(codec: Codec): Conversation {
       return value;
     },
     parse: (received) => parse(codec, received),
+    noop: codec.makeRequestBuffer(OPCODE.noop, "", "", "", OPCODE.noop),
+    parseNoop: (received) => parseReply(codec, received, OPCODE.noop),
   };
 }
 
