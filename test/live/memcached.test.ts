@@ -35,7 +35,7 @@ function optionsFor(servers: readonly Server[], more: Partial<GroupOptions> = {}
     timeoutMs: 500,
     thresholds: { rise: 1, fall: 2 },
     proxyport: {},
-    pulseMs: 0,
+    pulseMs: 50,
     publish: "one",
     minServers: 0,
     fallback: "keep",
