@@ -13,7 +13,6 @@ const LAZY_PACKAGES = [
   "@redis/client",
   "diff",
   "execa",
-  "ini",
   "memjs",
   "mysql2",
   "picocolors",
@@ -43,10 +42,16 @@ const common = {
   logLevel: "warning",
 };
 
-/** Sends the lazy packages to their own files. */
+/** Stays as it is, in dist/lazy/ too: it imports the user's own files, ES modules among them, at run time. */
+const IMPORTER = "import-file";
+
+/** Sends the lazy packages, and the importer, to their own files. */
 const lazily = {
   name: "lazily",
   setup(build) {
+    build.onResolve({ filter: new RegExp(`/${IMPORTER}\\.ts$`) }, ({ kind }) =>
+      kind === "entry-point" ? undefined : { path: `./lazy/${IMPORTER}.js`, external: true },
+    );
     const filter = new RegExp(`^(${LAZY_PACKAGES.join("|")})$`);
     build.onResolve({ filter }, ({ path }) => ({ path: `./lazy/${path}.js`, external: true }));
   },
@@ -58,6 +63,12 @@ try {
     ...EXECUTABLES.map((name) =>
       build({ ...common, entryPoints: [`src/cli/${name}.ts`], outfile: `dist/${name}.js`, plugins: [lazily] }),
     ),
+    build({
+      ...common,
+      supported: {},
+      entryPoints: [`src/app/${IMPORTER}.ts`],
+      outfile: `dist/lazy/${IMPORTER}.js`,
+    }),
     ...LAZY_PACKAGES.map((name) => build({ ...common, stdin: reExport(name), outfile: `dist/lazy/${name}.js` })),
   ]);
 } catch {

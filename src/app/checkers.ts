@@ -1,59 +1,106 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
-import { runGroup } from "../check/group.ts";
-import { checkOnce, type OnceResult } from "../check/once.ts";
-import type { GroupOptions } from "../check/options.ts";
-import type { Checker } from "../core/checker.ts";
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../core/clock.ts";
+import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { StoreOptions } from "../core/store-options.ts";
-import { openStore } from "../stores/open.ts";
+import { createWake } from "../lib/wake.ts";
+import { followFiles } from "./checkers-follow.ts";
+import type { GroupChanges } from "./checkers-groups.ts";
+import type { CheckersPlan, ReadPlan } from "./checkers-plan.ts";
+import { type CheckersSession, createSession } from "./checkers-session.ts";
 
-/** What the user asked a checker to do. */
-export interface CheckRequest {
-  readonly checker: Checker;
-  readonly group: GroupOptions;
-  readonly store: StoreOptions;
-}
-
-/** The world as a checker meets it. */
-export interface CheckWorld {
+/** The world as checkers meet it. */
+export interface CheckersWorld {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborts on the first SIGTERM. */
   readonly stop: AbortSignal;
+  /** Registers what SIGHUP does. */
+  readonly onHangup: (listener: () => void) => void;
 }
 
-/**
- * A checker publishes, so on a first start it makes the folder that its store reads. Only the last part of the
- * path: the rest missing means a slip of the pen, or a file system that is not mounted.
- */
-function makeFolder(options: StoreOptions): void {
-  if (options.type !== "file" || existsSync(options.path) || !existsSync(dirname(options.path))) return;
-  if (!/\.(json|ya?ml)$/i.test(options.path)) mkdirSync(options.path);
+/** How checkers are run. */
+export interface CheckersOptions {
+  readonly plan: CheckersPlan;
+  /** Reads the plan again: SIGHUP, or a followed file has changed. */
+  readonly read: ReadPlan;
+  /** One tag only: an error that is no server's and no store's ends the process, whose supervisor starts it again. */
+  readonly alone: boolean;
 }
 
-/** Checks and publishes until told to stop. Throws AppError for options that cannot work. */
-export async function runChecker(request: CheckRequest, world: CheckWorld): Promise<void> {
-  makeFolder(request.store);
-  const store = await openStore(request.store, world);
-  const { checker, group } = request;
-  world.logger.info(`${checker.kind} ${group.tag}: checking`, { store: store.name });
+type Reading = Parameters<ReadPlan>[0];
+
+/** Checks and publishes until told to stop. Rejects with AppError for options that cannot work, and for a bug. */
+export async function runCheckers(options: CheckersOptions, world: CheckersWorld): Promise<void> {
+  const stop = new AbortController();
+  // A listener per tag: many by design, none left behind.
+  setMaxListeners(0, world.stop, stop.signal);
+  const onStop = () => stop.abort(world.stop.reason);
+  world.stop.addEventListener("abort", onStop, { once: true });
+  if (world.stop.aborted) onStop();
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown) => {
+    failures.push(error);
+    stop.abort(error);
+  };
+  const session = createSession({ ...world, ...(options.alone ? { onFailure } : {}) });
   try {
-    await runGroup(group, { ...world, checker, store, signal: world.stop });
-    world.logger.info(`${checker.kind} ${group.tag}: stopped`);
+    await session.begin(options.plan);
+    await rereadWhenDue(options, session, { ...world, stop: stop.signal });
   } finally {
-    await store.close();
+    world.stop.removeEventListener("abort", onStop);
+    await session.end();
   }
+  if (failures.length > 0) throw failures[0];
 }
 
-/** One round, for cron and scripts. Throws E_STORE_* when the store cannot be used. */
-export async function runCheckerOnce(request: CheckRequest, world: CheckWorld): Promise<OnceResult> {
-  makeFolder(request.store);
-  const store = await openStore(request.store, world);
-  try {
-    return await checkOnce(request.group, { ...world, checker: request.checker, store, signal: world.stop });
-  } finally {
-    await store.close();
+/** Resolves when the signal aborts. */
+async function rereadWhenDue(
+  { plan, read }: CheckersOptions,
+  session: CheckersSession,
+  { clock, logger, stop, onHangup }: CheckersWorld,
+): Promise<void> {
+  const wake = createWake();
+  let due: Reading | undefined;
+  const ring = (what: Reading) => {
+    due = due === "everything" ? due : what;
+    wake.ring();
+  };
+  onHangup(() => ring("everything"));
+  const files = followFiles({ clock, signal: stop, onChange: () => ring("followed") });
+  files.follow(plan.followed);
+  while (!stop.aborted) {
+    await wake.wait(undefined, stop);
+    const what = due;
+    due = undefined;
+    if (what === undefined || stop.aborted) continue;
+    try {
+      const next = await read(what);
+      tellChanges(await session.change(next), what, logger);
+      files.follow(next.followed);
+    } catch (error) {
+      const hint = "the old configuration stays in force";
+      const more = error instanceof AppError && error.hint !== undefined ? ` (${error.hint})` : "";
+      logger.error(`the configuration that was read again is not used: ${errorText(error)}${more}`, { hint });
+    }
   }
+  await files.ended;
+}
+
+function tellChanges({ started, stopped, changed }: GroupChanges, what: Reading, logger: Logger): void {
+  const parts = [
+    ...(started.length > 0 ? [`new: ${list(started)}`] : []),
+    ...(changed.length > 0 ? [`changed: ${list(changed)}`] : []),
+    ...(stopped.length > 0 ? [`not checked any more: ${list(stopped)}`] : []),
+  ];
+  if (parts.length > 0) logger.info(`the configuration was read again; ${parts.join("; ")}`);
+  else if (what === "everything") logger.info("the configuration was read again; no tag has changed");
+}
+
+/** A thousand names help nobody. */
+const MOST_NAMED = 10;
+
+function list(ids: readonly string[]): string {
+  const named = ids.slice(0, MOST_NAMED).map((id) => id.replace("/", " "));
+  const more = ids.length - named.length;
+  return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -1,107 +1,100 @@
-import { checkers } from "../../checkers/registry.ts";
-import { runChecker, runCheckerOnce } from "../app/checkers.ts";
-import { CHECK_OPTIONS, type GroupOptions } from "../check/options.ts";
+import { runCheckers } from "../app/checkers.ts";
+import { type Kinds, openKinds } from "../app/checkers-kinds.ts";
+import { planOne } from "../app/checkers-one.ts";
+import { CONFIG_FLAGS, kindFlagsOf } from "../app/checkers-options.ts";
+import type { CheckersPlan, ReadPlan } from "../app/checkers-plan.ts";
 import { environment } from "../config/env.ts";
 import type { Flag } from "../config/flag.ts";
-import { LOG_FLAGS, STORE_FLAGS } from "../config/flags-common.ts";
-import { resolveOptions, type Values } from "../config/resolve.ts";
-import { storeOptions } from "../config/store.ts";
-import type { Checker } from "../core/checker.ts";
-import { isName } from "../core/entry.ts";
+import { resolveOptions } from "../config/resolve.ts";
 import { AppError } from "../core/errors.ts";
-import { nearest } from "../lib/nearest.ts";
 import type { Signals } from "../lib/process-signals.ts";
 import { systemClock } from "../lib/system-clock.ts";
+import { configShape, kindShape, overview } from "./checkers-help.ts";
+import { printOnce } from "./checkers-once.ts";
+import { findPlugins } from "./checkers-plugins.ts";
 import { parseLine } from "./parse.ts";
 import { openLogger } from "./world.ts";
 
-/** `checkers <kind> …`: parses its words, runs it, resolves to the exit code. */
+type Environment = ReturnType<typeof environment>;
+
+/** What the command line asks for. */
+interface Job {
+  readonly read: ReadPlan;
+  /** One tag by its flags, not a file of many. */
+  readonly alone: boolean;
+  readonly once: boolean;
+}
+
+/** `checkers <kind> …` and `checkers --config …`: parses its words, runs it, resolves to the exit code. */
 export async function checkersCommand(argv: readonly string[], signals: Signals): Promise<number> {
-  const [kind, ...rest] = argv;
-  if (kind === undefined || ["help", "-h", "--help", "-help"].includes(kind)) {
-    process.stdout.write(await overview());
-    return kind === undefined ? 2 : 0;
-  }
-  const checker = await load(kind);
-  const flags = flagsOf(checker);
-  const line = parseLine({ name: `checkers ${kind}`, summary: summaryOf(checker), flags, epilog: EPILOG }, rest);
-  if (line === undefined) return 0;
   const env = environment();
-  const values = resolveOptions(flags, { flags: line.flags, env });
-  const logger = await openLogger(values["verbose"] === true ? { ...values, "log-level": "debug" } : values, env);
-  const request = { checker, group: groupOf(values), store: storeOptions(values) };
-  const world = { clock: systemClock, logger, stop: signals.stop };
-  if (values["once"] !== true) {
-    await runChecker(request, world);
-    return 0;
+  const [first, ...rest] = argv;
+  const kinds = await openKinds(findPlugins(argv, env));
+  if (first === undefined ? !env["CONFD_HAPROXY_CONFIG"] : ["help", "-h", "--help", "-help"].includes(first)) {
+    process.stdout.write(await overview(kinds));
+    return first === undefined ? 2 : 0;
   }
-  const result = await runCheckerOnce(request, world);
-  for (const server of result.servers) process.stdout.write(`${server.name}  ${server.health}  ${server.reason}\n`);
-  process.stdout.write(`${result.conclusion || `${result.published ?? "nothing"} is published`}\n`);
-  return result.good ? 0 : 1;
+  const isKind = first !== undefined && !first.startsWith("-");
+  const job = isKind ? await kindJob(first, rest, { kinds, env }) : await configJob(argv, env);
+  return job === undefined ? 0 : run(job, signals, env);
 }
 
-const EPILOG = `Every option is also an environment variable (--fall: CONFD_HAPROXY_FALL). A daemon by default; with --once it exits
-0 if the published server is good, 1 if not. Exit code 2: wrong usage.`;
-
-async function load(kind: string): Promise<Checker> {
-  const entry = Object.entries(checkers).find(([name]) => name === kind);
-  if (entry !== undefined) return entry[1]();
-  const names = Object.keys(checkers);
-  const close = nearest(kind, names);
-  throw new AppError("E_USAGE", `there is no checker "${kind}"`, {
-    hint: close === undefined ? `there are: ${names.join(", ")}` : `did you mean ${close}?`,
-  });
-}
-
-async function overview(): Promise<string> {
-  const kinds = await Promise.all(Object.values(checkers).map((get) => get()));
-  const lines = kinds.map((checker) => `  ${checker.kind.padEnd(14)}publishes ${checker.summary}`);
-  return `Usage: checkers <kind> [options]
-
-Probes the servers of one tag and publishes the one that may take traffic under haproxy/<kind>/<tag>.
-
-Kinds:
-${lines.join("\n")}
-
-checkers <kind> --help shows the options of a kind.
-`;
-}
-
-function summaryOf(checker: Checker): string {
-  return `Publishes ${checker.summary}, as haproxy/${checker.kind}/<tag>.`;
-}
-
-function flagsOf(checker: Checker): readonly Flag[] {
-  const own = checker.options.map((option) => ({ ...option, section: checker.kind }));
-  const common = CHECK_OPTIONS.map((option) => ({ ...option, section: "Checking and publishing" }));
-  return [...own, ...common, ...STORE_FLAGS, ...LOG_FLAGS];
-}
-
-function groupOf(values: Values): GroupOptions {
-  const tag = String(values["tag"]);
-  if (!isName(tag)) {
-    throw new AppError("E_USAGE", `--tag: "${tag}" is not a name`, {
-      hint: "use letters, digits and _ . : -, for example mem11211",
-    });
+/** Undefined: it was only asked for help. */
+async function configJob(argv: readonly string[], env: Environment): Promise<Job | undefined> {
+  // `--config --help` asks about the file without having one
+  const helpOnly = argv.some((word) => ["-h", "--help", "-help"].includes(word));
+  const line = parseLine(configShape(CONFIG_FLAGS), helpOnly ? ["--help"] : argv);
+  if (line === undefined) return undefined;
+  const { config: given, ...flags } = line.flags;
+  const file = given ?? env["CONFD_HAPROXY_CONFIG"];
+  if (typeof file !== "string" || file === "") {
+    throw new AppError("E_USAGE", "neither a kind nor --config is given", { hint: "see checkers --help" });
   }
+  const { createConfigReader } = await import("../app/checkers-many.ts");
   return {
-    tag,
-    values,
-    intervalMs: Number(values["interval"]),
-    timeoutMs: Number(values["timeout"]),
-    thresholds: { fall: Number(values["fall"]), rise: Number(values["rise"]) },
-    pulseMs: Number(values["pulse"]),
-    publish: values["publish"] === "all" ? "all" : "one",
-    minServers: Number(values["min-servers"]),
-    fallback: values["fallback"] === "remove" ? "remove" : "keep",
-    ha: values["ha"] === true,
-    proxyport: { ...numeric("port", values["proxyport"]), ...numeric("offset", values["proxyport-offset"]) },
-    dryRun: values["dry-run"] === true,
-    verbose: values["verbose"] === true,
+    read: createConfigReader({ file, flags, env }, systemClock),
+    alone: false,
+    once: isOnce(CONFIG_FLAGS, flags, env),
   };
 }
 
-function numeric<K extends string>(key: K, value: Values[string]): { readonly [P in K]?: number } {
-  return (typeof value === "number" ? { [key]: value } : {}) as { readonly [P in K]?: number };
+/** Known so that it can be refused with the right word: the nearest known one would be --conf. */
+const CONFIG_IN_VAIN: Flag = { name: "config", type: "string", hidden: true, description: "" };
+
+async function kindJob(
+  kind: string,
+  argv: readonly string[],
+  { kinds, env }: { readonly kinds: Kinds; readonly env: Environment },
+): Promise<Job | undefined> {
+  const checker = await kinds.load(kind);
+  const specs = kindFlagsOf(checker);
+  const line = parseLine(kindShape(checker, [...specs, CONFIG_IN_VAIN]), argv);
+  if (line === undefined) return undefined;
+  const { flags } = line;
+  if (flags["config"] !== undefined) {
+    const hint = `checkers --config ${String(flags["config"])}; the ini file of one kind's options is --conf`;
+    throw new AppError("E_USAGE", "--config is for all kinds: leave the kind out", { hint });
+  }
+  return {
+    read: () => planOne(checker, { flags, env }, systemClock),
+    alone: true,
+    once: isOnce(specs, flags, env),
+  };
+}
+
+function isOnce(specs: readonly Flag[], flags: Readonly<Record<string, unknown>>, env: Environment): boolean {
+  const once = specs.filter(({ name }) => name === "once");
+  return resolveOptions(once, { flags, env })["once"] === true;
+}
+
+async function run({ read, alone, once }: Job, signals: Signals, env: Environment): Promise<number> {
+  const plan = await read("everything");
+  const world = { ...signals, clock: systemClock, logger: await loggerOf(plan, env) };
+  if (once) return printOnce(plan, { world, alone });
+  await runCheckers({ plan, read, alone }, world);
+  return 0;
+}
+
+function loggerOf({ values }: CheckersPlan, env: Environment): ReturnType<typeof openLogger> {
+  return openLogger(values["verbose"] === true ? { ...values, "log-level": "debug" } : values, env);
 }

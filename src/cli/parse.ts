@@ -63,10 +63,15 @@ function addFlag(command: Command, flag: Flag): void {
     return `--${name} <${flag.argument ?? flag.values?.join("|") ?? "VALUE"}>`;
   };
   const option = new Option(spell(flag.name), onByDefault ? `do not ${description}` : description);
+  if (flag.repeatable || flag.type === "targets") option.argParser(joinWithCommas);
   if (flag.section !== undefined) option.helpGroup(`${flag.section}:`);
   if (flag.hidden) option.hideHelp();
   command.addOption(option);
   for (const alias of flag.aliases ?? []) command.addOption(new Option(spell(alias), description).hideHelp());
+}
+
+function joinWithCommas(value: string, before: string | undefined): string {
+  return before === undefined ? value : `${before},${value}`;
 }
 
 function suffix(flag: Flag): string {

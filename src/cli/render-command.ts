@@ -66,7 +66,7 @@ function readValues(
   const named = first["config-file"];
   const name = typeof named === "string" ? named : join(String(first["confdir"]), "confd-haproxy.toml");
   const file = readConfigFile(name, { mustExist: named !== undefined });
-  return file === undefined ? first : resolveOptions(RENDER_FLAGS, { flags, env, file: { name, values: file } });
+  return file === undefined ? first : resolveOptions(RENDER_FLAGS, { flags, env, files: [{ name, values: file }] });
 }
 
 function requestOf(values: Values, env: Readonly<Record<string, string | undefined>>): RenderRequest {

@@ -11,26 +11,35 @@ interface Given {
   readonly where: string;
 }
 
+/** The keys of a config file, or of one table or section of it; keys may have `_` for `-`. */
+export interface FileValues {
+  /** For messages: `etc/x.toml`, `db.conf: [slave3301]`. */
+  readonly name: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 /** Where values may come from, strongest first. */
 export interface Sources {
   /** By flag name, as typed; `true`/`false` for a boolean flag. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A config file's keys and its name; keys may have `_` for `-`. */
-  readonly file?: { readonly name: string; readonly values: Readonly<Record<string, unknown>> };
+  /** Strongest first. */
+  readonly files?: readonly FileValues[];
 }
 
 /** Typed values by flag name: durations in ms, `targets` as a list. */
 export type Values = OptionValues;
 
 /**
- * Flags beat environment beats file beats default. Throws E_USAGE (flag, environment) or E_CONFIG (file)
- * that names the place, for a value that is not what the option takes and for an unknown key of the file.
+ * Flags beat environment beats files beat default. Throws E_USAGE (flag, environment) or E_CONFIG (file)
+ * that names the place, for a value that is not what the option takes, for an unknown key of a file, and for a secret
+ * that was given as a flag.
  */
 export function resolveOptions(flags: readonly Flag[], sources: Sources): Values {
-  if (sources.file !== undefined) rejectUnknown(flags, sources.file);
+  for (const file of sources.files ?? []) rejectUnknown(flags, file);
   const values: Record<string, Values[string]> = {};
   for (const flag of flags) {
+    if (flag.secret) rejectSecretFlag(flag, sources.flags, flags);
     const given = lookUp(flag, sources);
     const value = given === undefined ? defaultOf(flag) : parse(flag, given);
     if (value === undefined && flag.required) {
@@ -49,9 +58,14 @@ function lookUp(flag: Flag, sources: Sources): Given | undefined {
     const raw = sources.env[name];
     if (raw !== undefined && raw !== "") return { raw, where: name };
   }
-  for (const key of [flag.name, flag.name.replaceAll("-", "_")]) {
-    const raw = sources.file?.values[key];
-    if (raw !== undefined) return { raw, where: `${sources.file?.name}: ${key}` };
+  return lookUpInFiles(flag, sources.files ?? []);
+}
+
+function lookUpInFiles(flag: Flag, files: readonly FileValues[]): Given | undefined {
+  for (const { name, values } of files) {
+    for (const key of [flag.name, flag.name.replaceAll("-", "_")]) {
+      if (values[key] !== undefined) return { raw: values[key], where: `${name}: ${key}` };
+    }
   }
   return undefined;
 }
@@ -64,7 +78,7 @@ function defaultOf(flag: Flag): Values[string] {
 function parse(flag: Flag, { raw, where }: Given): Values[string] {
   switch (flag.type) {
     case "string":
-      return String(raw);
+      return parseString(flag, raw, where);
     case "boolean":
       return parseBoolean(raw, where);
     case "integer":
@@ -76,6 +90,12 @@ function parse(flag: Flag, { raw, where }: Given): Values[string] {
     case "enum":
       return parseWord(flag, String(raw), where);
   }
+}
+
+function parseString(flag: Flag, raw: unknown, where: string): string {
+  const value = flag.repeatable && Array.isArray(raw) ? raw.join(",") : raw;
+  if (typeof value !== "object") return String(value);
+  throw new AppError("E_CONFIG", `${where} must be a string`);
 }
 
 function parseBoolean(raw: unknown, where: string): boolean {
@@ -98,14 +118,24 @@ function parseWord(flag: Flag, word: string, where: string): string {
   throw new AppError("E_USAGE", `${where}: "${word}" is not one of ${values.join(", ")}`);
 }
 
-function rejectUnknown(flags: readonly Flag[], file: NonNullable<Sources["file"]>): void {
-  const known = flags.filter((flag) => !flag.hidden).map((flag) => flag.name);
+function rejectSecretFlag(flag: Flag, given: Sources["flags"], flags: readonly Flag[]): void {
+  if (given[flag.name] === undefined) return;
+  const inFile = `${flag.name}-file`;
+  const or = flags.some(({ name }) => name === inFile) ? ` or --${inFile}` : "";
+  throw new AppError("E_USAGE", `--${flag.name} is not taken on the command line, where ps shows it to everybody`, {
+    hint: `use the environment variable ${envName(flag)}${or}, or a configuration file`,
+  });
+}
+
+/** Throws E_CONFIG for a key that is none of the flags, with the nearest one that is. */
+export function rejectUnknown(flags: readonly Flag[], file: FileValues): void {
+  const known = flags.filter((flag) => !flag.hidden || flag.secret).map((flag) => flag.name);
   for (const key of Object.keys(file.values)) {
     const name = key.replaceAll("_", "-");
     if (known.includes(name)) continue;
     const close = nearest(name, known);
     throw new AppError("E_CONFIG", `${file.name}: unknown key "${key}"`, {
-      ...(close === undefined ? {} : { hint: `did you mean ${close}?` }),
+      hint: close === undefined ? `known keys: ${known.join(", ")}` : `did you mean ${close}?`,
     });
   }
 }

@@ -86,14 +86,14 @@ describe("precedence", () => {
   const file = { name: "x.toml", values: { interval: "4s" } };
   test("flags beat environment beats file beats default", () => {
     const env = { CONFD_HAPROXY_INTERVAL: "3s" };
-    expect(resolveOptions(flags, { flags: { interval: "2s" }, env, file })).toEqual({ interval: 2_000 });
-    expect(resolveOptions(flags, { flags: {}, env, file })).toEqual({ interval: 3_000 });
-    expect(resolveOptions(flags, { flags: {}, env: {}, file })).toEqual({ interval: 4_000 });
+    expect(resolveOptions(flags, { flags: { interval: "2s" }, env, files: [file] })).toEqual({ interval: 2_000 });
+    expect(resolveOptions(flags, { flags: {}, env, files: [file] })).toEqual({ interval: 3_000 });
+    expect(resolveOptions(flags, { flags: {}, env: {}, files: [file] })).toEqual({ interval: 4_000 });
     expect(resolveOptions(flags, { flags: {}, env: {} })).toEqual({ interval: 1_000 });
   });
   test("an unknown key of the file is an error with the nearest known one", () => {
     const misspelt = { name: "x.toml", values: { intervall: "4s" } };
-    expect(() => resolveOptions(flags, { flags: {}, env: {}, file: misspelt })).toThrow(
+    expect(() => resolveOptions(flags, { flags: {}, env: {}, files: [misspelt] })).toThrow(
       /x\.toml: unknown key "intervall"/,
     );
   });

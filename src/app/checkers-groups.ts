@@ -1,0 +1,142 @@
+import { runGroup } from "../check/group.ts";
+import { phaseOf } from "../check/options.ts";
+import type { Clock } from "../core/clock.ts";
+import { errorText } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Store } from "../core/store.ts";
+import { createBackoff } from "../lib/backoff.ts";
+import { withDeadline } from "../lib/deadline.ts";
+import { formatMs } from "../lib/duration.ts";
+import { groupId, type PlannedGroup } from "./checkers-plan.ts";
+
+/** The tags that are checked at this moment, each by a loop of its own. */
+export interface RunningGroups {
+  /** Ends those that are not in the list, starts those that are new, does both for those that changed. */
+  apply(groups: readonly PlannedGroup[], store: Store): GroupChanges;
+  /** Ends them all; resolves when they have ended. */
+  stop(): Promise<void>;
+}
+
+/** What {@link RunningGroups.apply} did, as `kind/tag`. */
+export interface GroupChanges {
+  readonly started: readonly string[];
+  readonly stopped: readonly string[];
+  readonly changed: readonly string[];
+  /** Resolves when those that were to end have ended. */
+  readonly settled: Promise<void>;
+}
+
+/** What the groups share. */
+export interface GroupsContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told of an error that ended a group for good; without it a group is started again after a while. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/** After an error that is no server's and no store's: a bug, most likely in a plugin. */
+const RESTART = { firstMs: 1_000, maxMs: 60_000 };
+
+/** How long a group may take to end. Whoever takes longer, a plugin that never closes, is left behind. */
+const END_MS = 5_000;
+
+interface Running {
+  readonly identity: string;
+  readonly store: Store;
+  /** Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Nothing runs at first. */
+export function createGroups(context: GroupsContext): RunningGroups {
+  const running = new Map<string, Running>();
+
+  function start(group: PlannedGroup, store: Store, after: Promise<void>): Running {
+    const stop = new AbortController();
+    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal }));
+    let ended: Promise<void> | undefined;
+    return {
+      identity: group.identity,
+      store,
+      stop() {
+        stop.abort(new Error("this tag is not checked any more"));
+        ended ??= endOf(groupId(group), work, context.logger);
+        return ended;
+      },
+    };
+  }
+
+  function apply(groups: readonly PlannedGroup[], store: Store): GroupChanges {
+    const wanted = new Map(groups.map((group) => [groupId(group), group]));
+    const [started, changed]: [string[], string[]] = [[], []];
+    const gone = [...running].filter(([id]) => !wanted.has(id));
+    const ends = gone.map(([id, { stop }]) => {
+      running.delete(id);
+      return stop();
+    });
+    for (const [at, group] of groups.entries()) {
+      const id = groupId(group);
+      const before = running.get(id);
+      if (before?.identity === group.identity && before.store === store) continue;
+      (before === undefined ? started : changed).push(id);
+      const end = before?.stop() ?? Promise.resolve();
+      ends.push(end);
+      running.set(id, start(withPhase(group, at, groups.length), store, end));
+    }
+    return { started, stopped: gone.map(([id]) => id), changed, settled: Promise.all(ends).then(() => {}) };
+  }
+
+  return {
+    apply,
+    async stop() {
+      await Promise.all([...running.values()].map((group) => group.stop()));
+    },
+  };
+}
+
+/** Many tags spread their probes over the interval. */
+function withPhase(group: PlannedGroup, index: number, count: number): PlannedGroup {
+  const phaseMs = phaseOf(index, count, group.options.intervalMs);
+  return count === 1 ? group : { ...group, options: { ...group.options, phaseMs } };
+}
+
+interface GroupContext extends GroupsContext {
+  readonly store: Store;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when the signal aborts. Never rejects. */
+async function keepRunning(group: PlannedGroup, context: GroupContext): Promise<void> {
+  const { clock, logger, signal, store, onFailure } = context;
+  const { checker, options } = group;
+  const backoff = createBackoff(RESTART);
+  while (!signal.aborted) {
+    const startedMs = clock.monotonicMs();
+    try {
+      await runGroup(options, { checker, store, clock, logger, signal });
+      return;
+    } catch (error) {
+      if (onFailure !== undefined) return onFailure(error);
+      if (clock.monotonicMs() - startedMs > RESTART.maxMs) backoff.reset();
+      const waitMs = backoff.next();
+      tellFailure(`${checker.kind} ${options.tag}`, error, { logger, waitMs });
+      await clock.sleep(waitMs, signal).catch(() => {});
+    }
+  }
+}
+
+function tellFailure(who: string, error: unknown, { logger, waitMs }: { logger: Logger; waitMs: number }): void {
+  logger.error(
+    `${who}: an error ended it (${errorText(error)}); its entry stays as it is, the other tags go on, and it is started again in ${formatMs(waitMs)}`,
+    { stack: error instanceof Error ? error.stack : undefined },
+  );
+}
+
+async function endOf(id: string, work: Promise<void>, logger: Logger): Promise<void> {
+  const never = new AbortController();
+  try {
+    await withDeadline(`the end of ${id}`, END_MS, never.signal, () => work);
+  } catch (error) {
+    logger.warn(`${errorText(error)}; it is left behind`);
+  }
+}

@@ -1,0 +1,54 @@
+import { checkOnce, type OnceResult } from "../check/once.ts";
+import { errorText } from "../core/errors.ts";
+import type { Store } from "../core/store.ts";
+import type { CheckersWorld } from "./checkers.ts";
+import type { CheckersPlan, PlannedGroup } from "./checkers-plan.ts";
+import { openCheckersStore } from "./checkers-store.ts";
+
+/** What became of one tag in a single round. */
+export interface TagResult {
+  readonly kind: string;
+  readonly tag: string;
+  readonly outcome: OnceResult | { readonly failure: unknown };
+}
+
+/** One round of all tags at once, for cron and scripts. What fails in one tag is in its result. Throws E_CONFIG. */
+export async function runCheckersOnce(plan: CheckersPlan, world: CheckersWorld): Promise<readonly TagResult[]> {
+  for (const warning of plan.warnings) world.logger.warn(warning);
+  const store = await openCheckersStore(plan.store, world);
+  try {
+    return await Promise.all(plan.groups.map((group) => once(group, store, world)));
+  } finally {
+    await store.close();
+  }
+}
+
+async function once(
+  { checker, options }: PlannedGroup,
+  store: Store,
+  { clock, logger, stop }: CheckersWorld,
+): Promise<TagResult> {
+  const name = { kind: checker.kind, tag: options.tag };
+  try {
+    return { ...name, outcome: await checkOnce(options, { checker, store, clock, logger, signal: stop }) };
+  } catch (failure) {
+    return { ...name, outcome: { failure } };
+  }
+}
+
+/** Whether the published server is a good one. */
+export function isGood({ outcome }: TagResult): boolean {
+  return "good" in outcome && outcome.good;
+}
+
+/** For a person: the tag and what was decided, and a line for each of its servers. */
+export function describeResult({ kind, tag, outcome }: TagResult): string {
+  const who = `${kind} ${tag}`;
+  if ("failure" in outcome) return `${who}: ${errorText(outcome.failure)}\n`;
+  const conclusion = outcome.conclusion || `${outcome.published ?? "nothing"} is published`;
+  const width = Math.max(0, ...outcome.servers.map(({ name }) => name.length));
+  const servers = outcome.servers.map(
+    ({ name, health, reason }) => `  ${name.padEnd(width)}  ${health.padEnd(6)}  ${reason}\n`,
+  );
+  return `${who}: ${conclusion}\n${servers.join("")}`;
+}
