@@ -11,7 +11,7 @@ import type { Leadership } from "./leadership.ts";
 import type { Member } from "./member.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Publication } from "./publication.ts";
-import { conclude, type DecisionView, listOf, stays } from "./words.ts";
+import { conclude, type DecisionView, listOf, nothingIsPublished, stays } from "./words.ts";
 
 /** Lets the policy decide whenever something happened that may change the choice, and has it published. */
 export interface Chooser {
@@ -108,6 +108,7 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     judge.replaced(before);
     const after = doubt.settle(old);
     if (decision.action === "remove") {
+      journal.assume(nothingIsPublished(members().length));
       context.logger.info(`${context.who}: the entry is removed${after}`);
       return;
     }

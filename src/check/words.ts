@@ -106,9 +106,14 @@ function leaveWords(because: (Decision & { action: "leave" })["because"], view: 
   if (because === "failed-again") return `${again} though it is not up from here; it is left alone for a while`;
   const who = noneUp(view);
   if (names !== "") return `${who}: the entry is left alone (${names})`;
-  return view.published.state === "absent" ? `${who}: nothing is published` : `${who}: the entry is left alone`;
+  return view.published.state === "absent" ? nothingIsPublished(view.servers) : `${who}: the entry is left alone`;
 }
 
-function noneUp({ servers }: DecisionView): string {
+/** Said when no server is up and there is no entry. */
+export function nothingIsPublished(servers: number): string {
+  return `${noneUp({ servers })}: nothing is published`;
+}
+
+function noneUp({ servers }: Pick<DecisionView, "servers">): string {
   return servers === 1 ? "the only server is not up" : `none of the ${servers} servers is up`;
 }

@@ -1,5 +1,6 @@
 import { runGroup } from "../../../src/check/group.ts";
 import type { GroupOptions } from "../../../src/check/options.ts";
+import type { GroupStatus } from "../../../src/core/status.ts";
 import { type CaptureLogger, createCaptureLogger } from "../../support/capture-logger.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
 import { releaseLater } from "../../support/releases.ts";
@@ -35,6 +36,8 @@ export interface GroupRun {
   published(): number | undefined;
   /** `publish 2` for each write so far, as the port written. */
   readonly writes: number[];
+  /** Undefined before the start. */
+  status(): GroupStatus | undefined;
   stop(): Promise<void>;
 }
 
@@ -47,6 +50,7 @@ export function createGroupRun(ports: number[], options: Partial<GroupOptions> =
   const writes: number[] = [];
   store.onWrite = (value) => void writes.push(JSON.parse(value).port);
   let running: Promise<void> = Promise.resolve();
+  let readStatus: () => GroupStatus | undefined = () => undefined;
   return {
     checker,
     store,
@@ -54,7 +58,10 @@ export function createGroupRun(ports: number[], options: Partial<GroupOptions> =
     logger,
     writes,
     async start() {
-      const deps = { checker, store, clock, logger, signal: controller.signal };
+      const onStatus = (read: () => GroupStatus) => {
+        readStatus = read;
+      };
+      const deps = { checker, store, clock, logger, signal: controller.signal, onStatus };
       running = runGroup({ ...OPTIONS, ...options }, deps);
       running.catch(() => {});
       await clock.advance(100);
@@ -63,6 +70,7 @@ export function createGroupRun(ports: number[], options: Partial<GroupOptions> =
       const value = store.values.get(KEY)?.value;
       return value === undefined ? undefined : JSON.parse(value).port;
     },
+    status: () => readStatus(),
     async stop() {
       controller.abort(new Error("stopped by the test"));
       await running;

@@ -1,8 +1,8 @@
 import type { Checker, DiscoverCall, Probe } from "../../../src/core/checker.ts";
-import { AppError } from "../../../src/core/errors.ts";
+import type { AppError } from "../../../src/core/errors.ts";
 import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../../../src/core/store.ts";
 import type { Target } from "../../../src/core/targets.ts";
-import type { Verdict, VerdictState } from "../../../src/core/verdict.ts";
+import type { Rank, Verdict, VerdictState } from "../../../src/core/verdict.ts";
 
 /** What a scripted server does when it is asked: a state, or no answer until its deadline. */
 export type Behaviour = VerdictState | "hang";
@@ -19,6 +19,17 @@ export interface ScriptedChecker extends Checker {
   readonly behaviour: Map<number, Behaviour>;
   /** By port: answers that are decided at once and arrive only when the promise resolves. */
   readonly held: Map<number, Promise<void>>;
+  /** By port: ranks of those that are up. */
+  readonly ranks: Map<number, Rank>;
+  /** By port: ranks of those that are down and may fill up a list. */
+  readonly makeshifts: Map<number, Rank>;
+  /** Ports of last resorts; to be set before they are listed. */
+  readonly lastResorts: Set<number>;
+  /** Pings so far, by port. */
+  readonly pings: Map<number, number>;
+  /** Tells what a service hears by itself. */
+  tellNews(reason: string): void;
+  exclusive?: string;
   /** Called for each answered question. */
   onAnswer: (question: Question) => void;
   /** Ends the kept connection of a server. */
@@ -35,6 +46,11 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
   const listeners = new Map<number, (reason: string) => void>();
   const opened = new Set<number>();
   const held = new Map<number, Promise<void>>();
+  const ranks = new Map<number, Rank>();
+  const makeshifts = new Map<number, Rank>();
+  const lastResorts = new Set<number>();
+  const pings = new Map<number, number>();
+  let news: (reason: string) => void = () => {};
   let listed = "";
   let targets: readonly Target[] = [];
   const checker: ScriptedChecker = {
@@ -45,16 +61,28 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
     behaviour,
     held,
     opened,
+    ranks,
+    makeshifts,
+    lastResorts,
+    pings,
+    tellNews: (reason) => news(reason),
     onAnswer: () => {},
     lose: (port) => listeners.get(port)?.("connection reset"),
     async discover() {
       if (listed !== ports.join()) {
         listed = ports.join();
-        targets = ports.map((port) => ({ host: "127.0.0.1", port }));
+        targets = ports.map((port) => ({ host: "127.0.0.1", port, lastResort: lastResorts.has(port) }));
       }
       return targets;
     },
-    create: () => ({ discover: (call) => checker.discover(call), open, close: async () => {} }),
+    create: () => ({
+      discover: (call) => checker.discover(call),
+      open,
+      onNews: (listener) => {
+        news = listener;
+      },
+      close: async () => {},
+    }),
   };
   return checker;
 
@@ -70,7 +98,12 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
         if (hold !== undefined) await hold;
         opened.add(port);
         checker.onAnswer({ port, state });
-        return { state, reason: `is ${state}` };
+        return verdictOf(port, state);
+      },
+      async ping({ signal }) {
+        pings.set(port, (pings.get(port) ?? 0) + 1);
+        if (behaviour.get(port) === "hang")
+          await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       },
       onLost: (listener) => void listeners.set(port, listener),
       async close() {
@@ -78,6 +111,14 @@ export function createScriptedChecker(ports: number[]): ScriptedChecker {
         listeners.delete(port);
       },
     };
+  }
+
+  function verdictOf(port: number, state: VerdictState): Verdict {
+    const reason = `is ${state}`;
+    const [rank, makeshift] = [ranks.get(port), makeshifts.get(port)];
+    if (state === "up") return rank === undefined ? { state, reason } : { state, reason, rank };
+    if (state === "down") return makeshift === undefined ? { state, reason } : { state, reason, makeshift };
+    return { state, reason };
   }
 }
 
@@ -99,6 +140,7 @@ export interface MemoryStore extends Store {
   /** Ends all watches with the error of `broken`. */
   cut(): void;
   onWrite: (value: string, before: string | undefined) => void;
+  onDelete: () => void;
 }
 
 export function createMemoryStore(): MemoryStore {
@@ -128,6 +170,7 @@ export function createMemoryStore(): MemoryStore {
     beforePut: () => {},
     afterPut: () => {},
     onWrite: () => {},
+    onDelete: () => {},
     set(key, value) {
       index += 1;
       if (value === undefined) values.delete(key);
@@ -166,8 +209,12 @@ export function createMemoryStore(): MemoryStore {
       store.afterPut();
       return true;
     },
-    async delete() {
-      throw new AppError("E_INTERNAL", "a checker never deletes");
+    async delete(key, call: WriteCall) {
+      failIfBroken();
+      if (call.ifIndex !== undefined && call.ifIndex !== (pair(key)?.index ?? ABSENT)) return false;
+      store.onDelete();
+      store.set(key, undefined);
+      return true;
     },
     async close() {},
   };
