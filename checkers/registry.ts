@@ -6,4 +6,6 @@ import type { Checker } from "../src/core/checker.ts";
  */
 export const checkers = {
   memcached: async () => (await import("./memcached.ts")).memcached,
+  mysqlslave: async () => (await import("./mysqlslave.ts")).mysqlslave,
+  redismaster: async () => (await import("./redismaster.ts")).redismaster,
 } as const satisfies Readonly<Record<string, () => Promise<Checker>>>;

@@ -1,7 +1,11 @@
-import { createConnection, type Socket } from "node:net";
+import { createConnection, type Socket, type TcpNetConnectOpts } from "node:net";
 
 /** A TCP connection that is kept between exchanges and made anew when it is needed and gone. */
 export interface KeptSocket {
+  /** False: the next exchange makes a new connection, to which whoever wants a password has to give it again. */
+  readonly connected: boolean;
+  /** The address it is connected to, whatever name it was given. */
+  readonly remoteAddress: string | undefined;
   /**
    * Sends `request` and resolves with what `read` makes of the bytes received so far, as soon as that is not
    * undefined. Rejects with what `read` throws, when the connection cannot be made or is lost, and with the
@@ -13,12 +17,17 @@ export interface KeptSocket {
   close(): void;
 }
 
+/** Opens a socket: `createConnection` of `node:net`, or one that speaks TLS. */
+export type Connect = (options: TcpNetConnectOpts) => Socket;
+
 /** Where to, and what to do when the connection ends while nothing is asked. */
 export interface KeptSocketOptions {
   readonly host: string;
   readonly port: number;
   /** More bytes than this in one answer are an error. */
   readonly maxBytes: number;
+  /** Called for each new connection; plain TCP by default. */
+  readonly connect?: Connect;
   onLost(reason: string): void;
 }
 
@@ -60,7 +69,7 @@ export function createKeptSocket(options: KeptSocketOptions): KeptSocket {
       else pending.receive(received);
       if (pending === undefined) received = undefined;
     };
-    const made = createConnection({
+    const made = (options.connect ?? createConnection)({
       host: options.host,
       port: options.port,
       noDelay: true,
@@ -87,6 +96,12 @@ export function createKeptSocket(options: KeptSocketOptions): KeptSocket {
   }
 
   return {
+    get connected() {
+      return socket !== undefined;
+    },
+    get remoteAddress() {
+      return socket?.remoteAddress;
+    },
     exchange: (request, read, signal) =>
       new Promise((resolve, reject) => {
         const finish = () => {
