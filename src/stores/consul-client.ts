@@ -4,6 +4,7 @@ import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { targetName } from "../core/targets.ts";
 import { withDeadline } from "../lib/deadline.ts";
+import { createTurns, type Turns } from "../lib/turns.ts";
 import { connectionError, neverArrived, neverDone, replyError } from "./consul-errors.ts";
 import type { TokenSource } from "./consul-token.ts";
 import type { Address, HttpReply, HttpRequest, Transport } from "./consul-transport.ts";
@@ -12,6 +13,8 @@ import type { Address, HttpReply, HttpRequest, Transport } from "./consul-transp
 export interface ConsulRequest extends Omit<HttpRequest, "token"> {
   /** Ask only the address in use: what is asked means nothing to another one. */
   readonly pinned?: boolean;
+  /** A status that is an answer to this request, and no error. */
+  readonly refusal?: number;
 }
 
 /** Every request's call: the bound is always known here. */
@@ -22,7 +25,7 @@ export interface ConsulClient {
   /** How many addresses there are. */
   readonly addresses: number;
   /**
-   * The answer with status 200 or 404 of the first address that gives one; `call.timeoutMs` is shared by
+   * The answer with status 200, 404 or `request.refusal` of the first address that gives one; `call.timeoutMs` is shared by
    * all of them. Throws E_STORE_*: when every address failed, an error that names each.
    */
   send(request: ConsulRequest, call: BoundedCall): Promise<HttpReply>;
@@ -38,9 +41,13 @@ export interface ClientParts {
   readonly logger: Logger;
 }
 
+/** Consul takes at most 200 connections from one client (`limits.http_max_conns_per_client`), and closes the others. */
+const MOST_AT_ONCE = 64;
+
 /** Creates a client that begins with the first address. */
 export function createConsulClient(parts: ClientParts): ConsulClient {
   const { addresses, clock, logger } = parts;
+  const turns = createTurns(MOST_AT_ONCE);
   let current = 0;
   let closed = false;
 
@@ -61,7 +68,7 @@ export function createConsulClient(parts: ClientParts): ConsulClient {
         if (closed) throw new AppError("E_STORE_UNREACHABLE", "the store is closed");
         const index = current;
         const timeoutMs = Math.max(1, (endMs - clock.monotonicMs()) / left);
-        const outcome = await askOne(parts, index, request, { signal: call.signal, timeoutMs });
+        const outcome = await askOne({ ...parts, turns }, index, request, { signal: call.signal, timeoutMs });
         if ("reply" in outcome) return outcome.reply;
         failures.push(outcome.error);
         if (!outcome.elsewhere) break;
@@ -76,18 +83,22 @@ export function createConsulClient(parts: ClientParts): ConsulClient {
   };
 }
 
+type AskParts = ClientParts & { readonly turns: Turns };
+
 type Outcome = { readonly reply: HttpReply } | { readonly error: AppError; readonly elsewhere: boolean };
 
 /** One address's answer, or why there is none and whether another address may be asked. Throws only the abort. */
-async function askOne(parts: ClientParts, index: number, request: ConsulRequest, call: BoundedCall): Promise<Outcome> {
+async function askOne(parts: AskParts, index: number, request: ConsulRequest, call: BoundedCall): Promise<Outcome> {
   const address = parts.addresses[index] as Address;
-  const ask = () =>
-    withDeadline(`Consul at ${targetName(address)}`, call.timeoutMs, call.signal, (signal) =>
-      parts.transport.ask(address, { ...request, token: parts.token.current() }, signal),
-    );
+  const askNow = (signal: AbortSignal) =>
+    parts.transport.ask(address, { ...request, token: parts.token.current() }, signal);
+  // A query that waits is one of few, and would keep the others from their turn.
+  const askInTurn = (signal: AbortSignal) => (request.pinned ? askNow(signal) : parts.turns.take(() => askNow(signal)));
+  const ask = () => withDeadline(`Consul at ${targetName(address)}`, call.timeoutMs, call.signal, askInTurn);
   try {
     let reply = await ask();
     if (reply.status === 403 && parts.token.refresh()) reply = await ask();
+    if (reply.status === request.refusal) return { reply };
     const error = replyError(address, reply);
     if (error === undefined) return { reply };
     return { error, elsewhere: neverDone(reply) || (request.repeatable && reply.status >= 500) };

@@ -8,6 +8,8 @@ export interface Decoded {
   readonly pairs: readonly Pair[];
   /** Another number whenever some key or value is another one than before; an index alone changes nothing. */
   readonly revision: number;
+  /** The session that holds a key, "" when none does; undefined when there is no such key. */
+  holderOf(key: string): string | undefined;
 }
 
 /** Reads one prefix's answers one after the other and remembers the last, to do only what changed. */
@@ -21,6 +23,8 @@ interface RawPair {
   readonly Key: string;
   readonly Value: string | null;
   readonly ModifyIndex: number;
+  /** Missing while no session holds it. */
+  readonly Session?: string;
 }
 
 /** A pair and what it was made from. Folder markers are kept too: they take part in finding positions. */
@@ -28,6 +32,7 @@ interface Item {
   readonly pair: Pair;
   readonly raw: string;
   readonly modifyIndex: number;
+  readonly holder: string;
 }
 
 interface Memory {
@@ -41,7 +46,7 @@ export function createDecoder(): Decoder {
   let memory: Memory = {
     body: Buffer.alloc(0),
     items: [],
-    decoded: { pairs: [], revision: 0 },
+    decoded: { pairs: [], revision: 0, holderOf: () => undefined },
   };
   return {
     decode(body) {
@@ -50,7 +55,8 @@ export function createDecoder(): Decoder {
       const pairs = items.filter(isNotMarker).map((item) => item.pair);
       const same = sameContent(memory.decoded.pairs, pairs);
       const revision = memory.decoded.revision + (same ? 0 : 1);
-      memory = { body, items, decoded: { pairs, revision } };
+      const holderOf = (key: string) => items[positionOf(items, key)]?.holder;
+      memory = { body, items, decoded: { pairs, revision, holderOf } };
       return memory.decoded;
     },
   };
@@ -99,7 +105,8 @@ function toItem(raw: RawPair, old: Item | undefined): Item {
   const text = raw.Value ?? "";
   const sameValue = old !== undefined && old.pair.key === raw.Key && old.raw === text;
   const value = sameValue ? old.pair.value : Buffer.from(text, "base64").toString("utf8");
-  return { pair: { key: raw.Key, value, index: String(raw.ModifyIndex) }, raw: text, modifyIndex: raw.ModifyIndex };
+  const pair = { key: raw.Key, value, index: String(raw.ModifyIndex) };
+  return { pair, raw: text, modifyIndex: raw.ModifyIndex, holder: raw.Session ?? "" };
 }
 
 function isSame(item: Item | undefined, raw: RawPair): boolean {
@@ -126,8 +133,10 @@ function parse(text: string): readonly RawPair[] {
 
 function isRawPair(json: unknown): json is RawPair {
   if (typeof json !== "object" || json === null) return false;
-  const { Key, Value, ModifyIndex } = json as Partial<Record<string, unknown>>;
-  return typeof Key === "string" && (typeof Value === "string" || Value === null) && Number.isSafeInteger(ModifyIndex);
+  const { Key, Value, ModifyIndex, Session } = json as Partial<Record<string, unknown>>;
+  const held = Session === undefined || typeof Session === "string";
+  const filled = typeof Value === "string" || Value === null;
+  return typeof Key === "string" && filled && held && Number.isSafeInteger(ModifyIndex);
 }
 
 function isNotMarker({ pair }: Item): boolean {

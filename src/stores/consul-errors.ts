@@ -29,6 +29,17 @@ const LEADERLESS = /No cluster leader|No known Consul servers|rpc error|leadersh
 /** Those of them that come before anything was sent on: nothing can have been written. */
 const NEVER_SENT_ON = /No cluster leader|No known Consul servers/i;
 
+/** What Consul 1.8 says, with status 500, when it makes no session. */
+const SESSION_HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^Missing check /, "a session needs this check on the node of the agent that is asked: see --ha-check"],
+  [
+    /^Check .* is in critical state/,
+    "while this check fails, this node may hold no lock: see --ha-check and /v1/health/state",
+  ],
+  [/^Invalid Session TTL/, "this Consul's session_ttl_min is above the 10s that a lock of ours is made with"],
+  [/^Missing node registration/, "locks work in the agent's own datacenter only, and on an agent that has joined"],
+];
+
 const HANG_HINT = "the agent hangs or the packets are lost: try `curl http://HOST:PORT/v1/status/leader` from here";
 
 /** Node's error, or the deadline's, in the store's words. An error that is ours already stays as it is. */
@@ -111,8 +122,9 @@ function serverError(where: string, status: number, said: string): AppError {
       hint: "the servers are electing one, or more than half of them are gone: see `consul operator raft list-peers`",
     });
   }
+  const session = SESSION_HINTS.find(([words]) => words.test(said))?.[1];
   return new AppError("E_STORE_UNREACHABLE", `${where} answered ${status}: ${said}`, {
-    hint: "look into Consul's own log",
+    hint: session ?? "look into Consul's own log",
   });
 }
 

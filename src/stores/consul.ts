@@ -1,6 +1,5 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "../core/store.ts";
 import type { StoreOptions } from "../core/store-options.ts";
@@ -9,7 +8,9 @@ import { formatMs } from "../lib/duration.ts";
 import { type ConsulClient, createConsulClient } from "./consul-client.ts";
 import { createDecoder, type Decoder } from "./consul-decode.ts";
 import { invalidAnswer } from "./consul-errors.ts";
-import { checkLeader, createPrefixReader, keyPath, type PrefixReader, type PrefixReply } from "./consul-prefix.ts";
+import { followPrefix } from "./consul-follow.ts";
+import { createLocks } from "./consul-lock.ts";
+import { checkLeader, createPrefixReader, keyPath, type PrefixReader } from "./consul-prefix.ts";
 import { CONSUL_TIMING, type ConsulTiming } from "./consul-timing.ts";
 import { createTokenSource } from "./consul-token.ts";
 import { createTransport, type HttpReply } from "./consul-transport.ts";
@@ -55,6 +56,7 @@ export async function createConsulStore(options: ConsulOptions, deps: Deps): Pro
   const readScope = options.consistency === "default" ? scope : [...scope, options.consistency];
   const prefixes = createPrefixReader({ client, words: readScope, timing });
   const parts: Parts = { client, prefixes, timing, clock, logger, scope, readScope, decoders: new Map() };
+  const locks = createLocks({ client, scope, checks: options.sessionChecks ?? [], timing, clock, logger });
   return {
     name: `consul://${addresses.map(targetName).join(",")}`,
     get: (key, call) => getPair(parts, key, call),
@@ -62,7 +64,9 @@ export async function createConsulStore(options: ConsulOptions, deps: Deps): Pro
     watch: (prefix, call) => watchPairs(parts, prefix, call),
     put: (key, value, call) => putValue(parts, { key, value }, call),
     delete: (key, call) => deleteKey(parts, key, call),
+    lock: (key, call) => locks.lock(key, call),
     async close() {
+      await locks.close();
       client.close();
       parts.decoders.clear();
     },
@@ -96,46 +100,16 @@ async function listPairs(parts: Parts, prefix: string, call: Call): Promise<Snap
 
 async function* watchPairs(parts: Parts, prefix: string, call: Call): AsyncGenerator<Snapshot, void, undefined> {
   checkPrefix(prefix);
-  const { clock, timing } = parts;
   const decoder = parts.decoders.get(prefix) ?? createDecoder();
   parts.decoders.set(prefix, decoder);
-  let last: PrefixReply | undefined;
   let revision: number | undefined;
-  for (;;) {
-    const reply = last === undefined ? await parts.prefixes.read(prefix, call) : await nextReply(parts, last, call);
-    const answeredMs = clock.monotonicMs();
-    // An index that goes backwards: Consul was restored or restarted empty, and must be asked without waiting.
-    last = last !== undefined && isBackwards(last, reply) ? undefined : reply;
-    const decoded = decoder.decode(reply.body);
-    if (decoded.revision !== revision) {
-      revision = decoded.revision;
-      const parse = formatMs(clock.monotonicMs() - answeredMs);
-      parts.logger.debug("read", { key: prefix, parse, bytes: reply.body.length, keys: decoded.pairs.length });
-      yield { prefix, pairs: decoded.pairs };
-    }
-    // Before the query, not behind it: the first change after quiet meets a query that waits already.
-    const gapMs = timing.gapMs + Math.random() * timing.ditherMs - (clock.monotonicMs() - answeredMs);
-    if (gapMs > 0) await clock.sleep(gapMs, call.signal);
-    call.signal.throwIfAborted();
+  for await (const { decoded, bytes, parseMs } of followPrefix(parts, prefix, decoder, call)) {
+    if (decoded.revision === revision) continue;
+    revision = decoded.revision;
+    const { pairs } = decoded;
+    parts.logger.debug("read", { key: prefix, parse: formatMs(parseMs), bytes, keys: pairs.length });
+    yield { prefix, pairs };
   }
-}
-
-/** The next answer; when another address must take over, its present one, because its index may be another. */
-async function nextReply(parts: Parts, last: PrefixReply, call: Call): Promise<PrefixReply> {
-  try {
-    return await parts.prefixes.wait(last, call);
-  } catch (error) {
-    if (call.signal.aborted || parts.client.addresses === 1 || !isOutage(error)) throw error;
-    return parts.prefixes.read(last.prefix, call);
-  }
-}
-
-function isBackwards(last: PrefixReply, { index }: PrefixReply): boolean {
-  return last.index !== undefined && index !== undefined && index < last.index;
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof AppError && (error.code === "E_STORE_UNREACHABLE" || error.code === "E_STORE_NO_LEADER");
 }
 
 async function putValue(parts: Parts, pair: { key: string; value: string }, call: WriteCall): Promise<boolean> {
