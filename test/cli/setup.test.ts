@@ -56,7 +56,8 @@ beforeEach(() => {
   );
   program("npm", 'echo "npm $*" >>calls; touch node_modules/.package-lock.json');
   program("id", 'if [ "$1" = -u ]; then echo 0; else echo root; fi');
-  for (const name of ["memcached", "haproxy", "setpriv", "systemd-notify", "consul"]) program(name, ":");
+  for (const name of ["memcached", "haproxy", "redis-server", "redis-sentinel", "setpriv", "systemd-notify", "consul"])
+    program(name, ":");
 });
 
 test("with nothing to do it says nothing and runs nothing", async () => {
