@@ -51,7 +51,7 @@ function limitBody(request: IncomingMessage): void {
   let bytes = 0;
   request.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) request.destroy();
+    if (bytes > MAX_BODY_BYTES) request.socket.destroy();
   });
 }
 

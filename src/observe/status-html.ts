@@ -47,6 +47,7 @@ ${group.servers.length === 0 ? "" : serversHtml(name, group.servers)}</section>`
 function serversHtml(caption: string, servers: readonly ServerStatus[]): string {
   return `<table>
 <caption>${caption}</caption>
+<colgroup><col class="name"><col class="health"><col></colgroup>
 <thead><tr><th scope="col">server</th><th scope="col">health</th><th scope="col">reason</th></tr></thead>
 <tbody>
 ${servers.map(serverHtml).join("\n")}

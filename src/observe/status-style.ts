@@ -31,12 +31,14 @@ table { border-collapse: collapse; table-layout: fixed; width: 100%; }
 caption, thead { clip-path: inset(50%); height: 1px; overflow: hidden; position: absolute; white-space: nowrap; width: 1px; }
 th, td { border-top: 1px solid var(--line); font-weight: normal; overflow-wrap: anywhere; padding: .2rem .6rem .2rem 0;
   text-align: left; vertical-align: top; }
-tbody th { font-family: ui-monospace, monospace; font-size: .9rem; width: 38%; }
-tbody td:nth-child(2) { color: var(--faint); font-weight: 600; width: 5rem; }
+tbody th { font-family: ui-monospace, monospace; font-size: .9rem; }
+tbody td:nth-child(2) { color: var(--faint); font-weight: 600; }
+col.name { width: 36%; }
+col.health { width: 5rem; }
 tbody td.up { color: var(--good); }
 tbody td.down { color: var(--bad); }
 tbody td.drain { color: var(--degraded); }
 .published { border: 1px solid currentColor; border-radius: 4px; color: var(--faint); font: 600 .75rem system-ui, sans-serif;
   padding: 0 .3rem; white-space: nowrap; }
-@media (max-width: 40rem) { tbody th { width: 46%; } tbody td:nth-child(2) { width: 4rem; } }
+@media (max-width: 40rem) { col.name { width: 44%; } col.health { width: 4rem; } }
 `;
