@@ -7,9 +7,9 @@ import { type Published, publishedNames, publishedTargets, readPublished } from 
 import { ABSENT, type Store } from "../core/store.ts";
 import { targetName } from "../core/targets.ts";
 import type { Verdict } from "../core/verdict.ts";
+import type { GroupDeps } from "./assembly.ts";
 import { isStale, toCandidate } from "./candidate.ts";
 import { composeEntry } from "./entry-value.ts";
-import type { GroupDeps } from "./group.ts";
 import type { Member } from "./member.ts";
 import { type GroupOptions, groupProxyport, validateGroup } from "./options.ts";
 import { STORE_TIMEOUT_MS } from "./publication.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { GroupDeps } from "../../../src/check/group.ts";
+import type { GroupDeps } from "../../../src/check/assembly.ts";
 import { checkOnce } from "../../../src/check/once.ts";
 import type { GroupOptions } from "../../../src/check/options.ts";
 import { AppError } from "../../../src/core/errors.ts";

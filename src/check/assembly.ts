@@ -1,0 +1,138 @@
+import type { Checker } from "../core/checker.ts";
+import type { Clock } from "../core/clock.ts";
+import { entryKey } from "../core/entry.ts";
+import type { Logger } from "../core/logger.ts";
+import { publishedTargets } from "../core/published.ts";
+import type { GroupStatus } from "../core/status.ts";
+import type { Store } from "../core/store.ts";
+import { targetName } from "../core/targets.ts";
+import { createChooser } from "./chooser.ts";
+import { noCounts, readStatus } from "./group-status.ts";
+import { createLeadership, everybodyWrites, type Leadership, type LeadershipContext } from "./leadership.ts";
+import type { MemberListener } from "./member.ts";
+import { type GroupOptions, groupProxyport } from "./options.ts";
+import { createPublication, type Publication } from "./publication.ts";
+import { beat } from "./pulse.ts";
+import { createRoster, type Roster } from "./roster.ts";
+import { createSplit } from "./split.ts";
+import { createUncertainty } from "./uncertainty.ts";
+import { healthNews } from "./words.ts";
+
+/** What a group works with. */
+export interface GroupDeps {
+  readonly checker: Checker;
+  /** Without one nothing is published: servers are probed and what happens to them is told. */
+  readonly store?: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Is given, once, the way to read the status of the group while it runs. */
+  readonly onStatus?: (read: () => GroupStatus) => void;
+}
+
+/** The two ways in which work that runs beside the loop reports its end. */
+export interface Supervision {
+  fail(error: unknown): void;
+  background(work: Promise<void>): void;
+}
+
+/** A group, ready to run. */
+export interface Assembly {
+  readonly roster: Roster;
+  /** What runs beside the rounds until the signal aborts. */
+  readonly loops: readonly (() => Promise<void>)[];
+}
+
+/** Puts the parts of a group together; nothing runs yet. Throws E_USAGE for options that cannot work. */
+export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervision): Assembly {
+  const { checker, store, clock, signal } = deps;
+  const { timeoutMs, thresholds, tag, values, pulseMs } = options;
+  const who = `${checker.kind} ${tag}`;
+  const key = entryKey(checker.kind, tag);
+  const logger = deps.logger.child({ group: `${checker.kind}/${tag}` });
+  const counters = noCounts();
+  const uncertainty = createUncertainty(logger, who);
+  const split = createSplit({ words: checker.exclusive, logger, who, counters });
+  const members = () => roster.members;
+  const onChange = () => chooser.reconsider();
+  const common = { key, clock, logger, signal, who, onChange };
+  const leadership = leadershipOf(options, store, common);
+  const writer = () => leadership.writer;
+  const service = checker.create(values, { clock, logger, who, signal });
+  const publication =
+    store === undefined ? NOTHING_PUBLISHED : createPublication({ ...common, store, writer, counters });
+  const published = () => (publication.published === undefined ? [] : publishedTargets(publication.published));
+  const publishedNow = () => published().map(targetName);
+  const proxyport = () => groupProxyport(options, { checker, service, members: members() });
+  const { background, fail } = supervision;
+  const chooser = createChooser(options, {
+    members,
+    publication,
+    leadership,
+    proxyport,
+    clock,
+    logger,
+    signal,
+    who,
+    background,
+  });
+  const listener: MemberListener = {
+    judged(member, verdict, before) {
+      if (options.verbose) logger.debug(`${who}: ${member.name} ${verdict.state}: ${verdict.reason}`);
+      counters.probes += 1;
+      if (verdict.state !== "up") counters.failedProbes += 1;
+      uncertainty.judged(member.name, verdict);
+      if (before !== member.memory) split.look(members(), publishedNow());
+      chooser.judged(member, healthNews(member, verdict, { before, thresholds }), before !== member.memory);
+    },
+    doubted: (member) => chooser.doubted(member),
+    failed: fail,
+  };
+  const roster = createRoster({
+    service,
+    published: () => published()[0],
+    member: { timeoutMs, thresholds, clock, signal, listener },
+    logger,
+    who,
+    onChange() {
+      // Refuses a proxyport that is none before anything is asked or written.
+      if (roster.members.length > 0) proxyport();
+      for (const member of roster.members) void member.check();
+      chooser.reconsider();
+    },
+  });
+  service.onNews?.((reason) => {
+    logger.debug(`${who}: ${reason}`);
+    for (const member of roster.members) void member.check();
+    roster.refresh().catch(fail);
+  });
+  deps.onStatus?.(() => readStatus({ kind: checker.kind, tag, members, publication, leadership, split, counters }));
+  const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
+  return {
+    roster,
+    loops: [() => publication.follow(), () => leadership.run(), ...(pulseMs > 0 ? [() => beat(pulse)] : [])],
+  };
+}
+
+function leadershipOf(
+  options: GroupOptions,
+  store: Store | undefined,
+  context: Omit<LeadershipContext, "store">,
+): Leadership {
+  if (store === undefined) return NOBODY_WRITES;
+  // Taking the lock would be a write.
+  return options.ha && !options.dryRun ? createLeadership({ ...context, store }) : everybodyWrites(store);
+}
+
+const NOBODY_WRITES: Leadership = { writer: undefined, leads: undefined, run: () => Promise.resolve() };
+
+/** Without a store: nothing is ever read, so nothing is ever decided. */
+const NOTHING_PUBLISHED: Publication = {
+  published: undefined,
+  readable: false,
+  writing: false,
+  follow: () => Promise.resolve(),
+  write: () => Promise.resolve(false),
+  confirm: () => Promise.resolve(),
+  agreed: () => {},
+};
