@@ -3,6 +3,7 @@ import { phaseOf } from "../check/options.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { withDeadline } from "../lib/deadline.ts";
@@ -13,6 +14,8 @@ import { groupId, type PlannedGroup } from "./checkers-plan.ts";
 export interface RunningGroups {
   /** Ends those that are not in the list, starts those that are new, does both for those that changed. */
   apply(groups: readonly PlannedGroup[], store: Store): GroupChanges;
+  /** Of each tag, how it is at this moment. */
+  statuses(): readonly GroupStatus[];
   /** Ends them all; resolves when they have ended. */
   stop(): Promise<void>;
 }
@@ -42,6 +45,7 @@ const END_MS = 5_000;
 
 interface Running {
   readonly identity: string;
+  status(): GroupStatus;
   readonly store: Store;
   /** Safe to call twice. */
   stop(): Promise<void>;
@@ -53,11 +57,17 @@ export function createGroups(context: GroupsContext): RunningGroups {
 
   function start(group: PlannedGroup, store: Store, after: Promise<void>): Running {
     const stop = new AbortController();
-    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal }));
+    const idle = () => idleStatus(group);
+    let status = idle;
+    const onStatus = (read: (() => GroupStatus) | undefined) => {
+      status = read ?? idle;
+    };
+    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal, onStatus }));
     let ended: Promise<void> | undefined;
     return {
       identity: group.identity,
       store,
+      status: () => status(),
       stop() {
         stop.abort(new Error("this tag is not checked any more"));
         ended ??= endOf(groupId(group), work, context.logger);
@@ -88,6 +98,7 @@ export function createGroups(context: GroupsContext): RunningGroups {
 
   return {
     apply,
+    statuses: () => [...running.values()].map(({ status }) => status()),
     async stop() {
       await Promise.all([...running.values()].map((group) => group.stop()));
     },
@@ -103,19 +114,22 @@ function withPhase(group: PlannedGroup, index: number, count: number): PlannedGr
 interface GroupContext extends GroupsContext {
   readonly store: Store;
   readonly signal: AbortSignal;
+  /** Is given the way to read the status while it runs, and undefined when there is none. */
+  readonly onStatus: (read: (() => GroupStatus) | undefined) => void;
 }
 
 /** Resolves when the signal aborts. Never rejects. */
 async function keepRunning(group: PlannedGroup, context: GroupContext): Promise<void> {
-  const { clock, logger, signal, store, onFailure } = context;
+  const { clock, logger, signal, store, onStatus, onFailure } = context;
   const { checker, options } = group;
   const backoff = createBackoff(RESTART);
   while (!signal.aborted) {
     const startedMs = clock.monotonicMs();
     try {
-      await runGroup(options, { checker, store, clock, logger, signal });
+      await runGroup(options, { checker, store, clock, logger, signal, onStatus });
       return;
     } catch (error) {
+      onStatus(undefined);
       if (onFailure !== undefined) return onFailure(error);
       if (clock.monotonicMs() - startedMs > RESTART.maxMs) backoff.reset();
       const waitMs = backoff.next();
@@ -130,6 +144,20 @@ function tellFailure(who: string, error: unknown, { logger, waitMs }: { logger: 
     `${who}: an error ended it (${errorText(error)}); its entry stays as it is, the other tags go on, and it is started again in ${formatMs(waitMs)}`,
     { stack: error instanceof Error ? error.stack : undefined },
   );
+}
+
+/** Of a tag that does not run at this moment, because an error has ended it. */
+function idleStatus({ checker, options }: PlannedGroup): GroupStatus {
+  return {
+    kind: checker.kind,
+    tag: options.tag,
+    published: undefined,
+    leader: options.ha ? false : undefined,
+    storeReadable: false,
+    servers: [],
+    split: false,
+    counters: { probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 },
+  };
 }
 
 async function endOf(id: string, work: Promise<void>, logger: Logger): Promise<void> {

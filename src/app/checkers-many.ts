@@ -53,6 +53,7 @@ async function planMany(file: CheckersFile, line: ConfigLine, clock: Clock): Pro
   return {
     groups,
     store,
+    shared: true,
     values: groups.some(({ options }) => options.verbose) ? { ...values, verbose: true } : values,
     followed: [...new Set(file.tables.flatMap(({ conf }) => conf ?? []))],
     warnings: [...new Set([...topExposures(file, planned), ...planned.flatMap(({ warnings }) => warnings)])],

@@ -15,7 +15,7 @@ export interface TagResult {
 /** One round of all tags at once, for cron and scripts. What fails in one tag is in its result. Throws E_CONFIG. */
 export async function runCheckersOnce(plan: CheckersPlan, world: CheckersWorld): Promise<readonly TagResult[]> {
   for (const warning of plan.warnings) world.logger.warn(warning);
-  const store = await openCheckersStore(plan.store, world);
+  const store = await openCheckersStore(plan, world);
   try {
     return await Promise.all(plan.groups.map((group) => once(group, store, world)));
   } finally {

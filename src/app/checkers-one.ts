@@ -22,6 +22,7 @@ export async function planOne(checker: Checker, line: CheckersLine, clock: Clock
   return {
     groups: [group],
     store,
+    shared: false,
     values,
     followed: typeof conf === "string" ? [conf] : [],
     warnings: typeof conf === "string" ? exposures(conf, checker, own) : [],

@@ -16,6 +16,8 @@ export interface PlannedGroup {
 export interface CheckersPlan {
   readonly groups: readonly PlannedGroup[];
   readonly store: StoreOptions;
+  /** There may be many tags, now or after the next reading: they share one watch of the store. */
+  readonly shared: boolean;
   /** What concerns the process as a whole: logging, the status page. */
   readonly values: Values;
   /** Files of options that are looked at each second; a change in them takes effect at once. */

@@ -1,4 +1,5 @@
 import type { Logger } from "../core/logger.ts";
+import type { GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
 import { createGroups, type GroupChanges, type GroupsContext } from "./checkers-groups.ts";
 import { type CheckersPlan, groupId } from "./checkers-plan.ts";
@@ -10,6 +11,8 @@ export interface CheckersSession {
   begin(plan: CheckersPlan): Promise<void>;
   /** Puts another plan in force; what is the same in both goes on undisturbed. Throws E_CONFIG, with the old in force. */
   change(plan: CheckersPlan): Promise<GroupChanges>;
+  /** Of each tag, how it is at this moment. */
+  statuses(): readonly GroupStatus[];
   /** Ends everything; safe when it never began. */
   end(): Promise<void>;
 }
@@ -29,7 +32,7 @@ export function createSession(context: GroupsContext): CheckersSession {
   return {
     async begin(plan) {
       warn(plan);
-      const store = await openCheckersStore(plan.store, context);
+      const store = await openCheckersStore(plan, context);
       current = { plan, store };
       logger.info(`${whatOf(plan)}: checking`, { store: store.name });
       groups.apply(plan.groups, store);
@@ -37,7 +40,7 @@ export function createSession(context: GroupsContext): CheckersSession {
     async change(plan) {
       const before = current;
       const sameStore = before !== undefined && JSON.stringify(before.plan.store) === JSON.stringify(plan.store);
-      const store = sameStore ? before.store : await openCheckersStore(plan.store, context);
+      const store = sameStore ? before.store : await openCheckersStore(plan, context);
       warn(plan);
       if (before !== undefined) warnOfStartValues(before.plan, plan, logger);
       const changes = groups.apply(plan.groups, store);
@@ -45,6 +48,7 @@ export function createSession(context: GroupsContext): CheckersSession {
       current = { plan, store };
       return changes;
     },
+    statuses: () => groups.statuses(),
     async end() {
       await groups.stop();
       await Promise.all(closing);

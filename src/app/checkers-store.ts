@@ -5,14 +5,18 @@ import type { Logger } from "../core/logger.ts";
 import type { Store } from "../core/store.ts";
 import type { StoreOptions } from "../core/store-options.ts";
 import { openStore } from "../stores/open.ts";
+import type { CheckersPlan } from "./checkers-plan.ts";
 
-/** Opens the store that checkers publish to. Throws E_CONFIG for files it cannot read. */
+/** Opens the store that checkers publish to, once for all tags. Throws E_CONFIG for files it cannot read. */
 export async function openCheckersStore(
-  options: StoreOptions,
+  { store: options, shared }: CheckersPlan,
   world: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<Store> {
   makeFolder(options);
-  return openStore(options, world);
+  const store = await openStore(options, world);
+  if (!shared) return store;
+  const { createSharedWatch } = await import("../stores/shared-watch.ts");
+  return createSharedWatch(store, world.clock);
 }
 
 /**

@@ -2,7 +2,9 @@ import { setMaxListeners } from "node:events";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { VERSION } from "../core/version.ts";
 import { createWake } from "../lib/wake.ts";
+import { surviveFaults } from "./checkers-faults.ts";
 import { followFiles } from "./checkers-follow.ts";
 import type { GroupChanges } from "./checkers-groups.ts";
 import type { CheckersPlan, ReadPlan } from "./checkers-plan.ts";
@@ -42,15 +44,28 @@ export async function runCheckers(options: CheckersOptions, world: CheckersWorld
     failures.push(error);
     stop.abort(error);
   };
+  const stopSurviving = options.alone ? () => {} : surviveFaults(world.logger);
   const session = createSession({ ...world, ...(options.alone ? { onFailure } : {}) });
   try {
+    await startStatus(options.plan, session, { ...world, stop: stop.signal });
     await session.begin(options.plan);
     await rereadWhenDue(options, session, { ...world, stop: stop.signal });
   } finally {
     world.stop.removeEventListener("abort", onStop);
     await session.end();
+    stopSurviving();
   }
   if (failures.length > 0) throw failures[0];
+}
+
+/** Before anything else starts: a port that is taken is a mistake to be told at once. */
+async function startStatus({ values }: CheckersPlan, session: CheckersSession, world: CheckersWorld): Promise<void> {
+  const { "status-port": port, "status-bind": bind } = values;
+  if (typeof port !== "number") return;
+  const { startStatusServer } = await import("../observe/status-server.ts");
+  const { clock, logger, stop: signal } = world;
+  const groups = () => session.statuses();
+  await startStatusServer({ port, bind: String(bind) }, { groups, clock, logger, version: VERSION, signal });
 }
 
 /** Resolves when the signal aborts. */
