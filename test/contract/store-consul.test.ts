@@ -5,8 +5,9 @@ import { openStore } from "../../src/stores/open.ts";
 import { createCaptureLogger } from "../support/capture-logger.ts";
 import { type Consul, startConsul } from "../support/consul.ts";
 import { storeContract } from "./store.ts";
+import { lockContract } from "./store-locks.ts";
 
-const WRITE_ALL = 'key_prefix "" { policy = "write" }';
+const WRITE_ALL = 'key_prefix "" { policy = "write" } session_prefix "" { policy = "write" }';
 
 describe.each([
   { name: "Consul 1.8", acl: false },
@@ -34,10 +35,12 @@ describe.each([
     await consul.kv.deleteAll("");
   });
 
-  storeContract(name, async () => ({
+  const make = async () => ({
     store: await open(),
     other: open,
-    putByHand: (key, value) => consul.kv.put(key, value),
+    putByHand: (key: string, value: string) => consul.kv.put(key, value),
     destroy: () => consul.kill(),
-  }));
+  });
+  storeContract(name, make);
+  lockContract(name, make);
 });
