@@ -29,9 +29,15 @@ function consulOptions(list: string, values: Values): StoreOptions {
     ...defined("tokenFile", text(values["token-file"])),
     ...defined("datacenter", text(values["datacenter"])),
     ...defined("namespace", text(values["namespace"])),
+    ...sessionChecks(text(values["ha-check"])),
   };
   const consistency = (text(values["consistency"]) ?? "default") as Consistency;
   return { type: "consul", addresses, consistency, ...optional, ...(https ? { tls: tlsOptions(values) } : {}) };
+}
+
+function sessionChecks(list: string | undefined): { readonly sessionChecks?: readonly string[] } {
+  if (list === undefined) return {};
+  return { sessionChecks: list.split(",").flatMap((id) => id.trim() || []) };
 }
 
 function tlsOptions(values: Values): TlsOptions {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { CHECKERS_STORE_FLAGS } from "../../../src/config/flags-checkers.ts";
 import { STORE_FLAGS } from "../../../src/config/flags-common.ts";
 import { resolveOptions } from "../../../src/config/resolve.ts";
 import { storeOptions } from "../../../src/config/store.ts";
@@ -59,6 +60,20 @@ describe("which store is meant", () => {
     expect(from({}, { CONFD_HAPROXY_CONSUL: "ours:1", CONSUL_HTTP_ADDR: "theirs:2" })).toMatchObject({
       addresses: [{ host: "ours", port: 1 }],
     });
+  });
+  test("--consul may be given as a list in a file", () => {
+    const files = [{ name: "x.toml", values: { consul: ["a:1", "b:2"] } }];
+    expect(storeOptions(resolveOptions(STORE_FLAGS, { flags: {}, env: {}, files }))).toMatchObject({
+      addresses: [
+        { host: "a", port: 1 },
+        { host: "b", port: 2 },
+      ],
+    });
+  });
+  test("--ha-check names the checks that a lock depends on", () => {
+    const values = resolveOptions(CHECKERS_STORE_FLAGS, { flags: { "ha-check": "db, web" }, env: {} });
+    expect(storeOptions(values)).toMatchObject({ sessionChecks: ["db", "web"] });
+    expect(from({})).not.toHaveProperty("sessionChecks");
   });
   test("confd's flags mean what they meant there", () => {
     const flags = {
