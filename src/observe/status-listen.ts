@@ -36,23 +36,20 @@ export async function listen(server: Server, options: StatusOptions): Promise<st
 }
 
 function refused(error: NodeJS.ErrnoException, { bind, port }: StatusOptions): AppError {
-  const cause = { cause: error };
   const where = hostAndPort(bind.replace(/^\[(.*)\]$/, "$1"), port);
   switch (error.code) {
     case "EADDRINUSE":
       return new AppError("E_CONFIG", `--status-port: ${where} is in use by another program`, {
-        ...cause,
         hint: `choose another port; "ss -ltnp sport = :${port}" shows who has this one`,
       });
     case "EACCES":
       return new AppError("E_CONFIG", `--status-port: not allowed to listen on ${where}`, {
-        ...cause,
         hint: "ports below 1024 need a privilege; choose a higher one",
       });
     case "EADDRNOTAVAIL":
-      return new AppError("E_CONFIG", `--status-bind: ${bind} is not an address of this machine`, cause);
+      return new AppError("E_CONFIG", `--status-bind: ${bind} is not an address of this machine`);
     default:
-      return new AppError("E_CONFIG", `--status-bind: cannot listen on ${where}`, cause);
+      return new AppError("E_CONFIG", `--status-bind: cannot listen on ${where}`, { cause: error });
   }
 }
 

@@ -59,6 +59,8 @@ export async function startStatusServer(options: StatusOptions, deps: StatusDeps
   );
   server.maxConnections = MAX_CONNECTIONS;
   const address = await listen(server, options);
+  // a page about the process is no reason for it to go on
+  server.unref();
   server.on("error", (error) => deps.logger.warn("status over HTTP", { err: errorText(error) }));
   let closing: Promise<void> | undefined;
   const close = () => {

@@ -1,13 +1,20 @@
 import { connect, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
+import { memcached } from "../../checkers/memcached.ts";
+import { runGroup } from "../../src/check/group.ts";
+import type { GroupOptions } from "../../src/check/options.ts";
 import type { GroupStatus } from "../../src/core/status.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { type StatusDeps, startStatusServer } from "../../src/observe/status-server.ts";
+import { openStore } from "../../src/stores/open.ts";
 import { createCaptureLogger } from "../support/capture-logger.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort, loopbackPrefix } from "../support/loopback.ts";
+import { startMemcached } from "../support/memcached.ts";
 import { releaseLater } from "../support/releases.ts";
-import { parseExposition } from "../unit/observe/metrics-parser.ts";
+import type { Server } from "../support/server.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { parseExposition, seriesKey } from "../unit/observe/metrics-parser.ts";
 import { groupStatus, manyGroups, serverStatus } from "../unit/observe/status-groups.ts";
 
 const PREFIX = await loopbackPrefix();
@@ -28,6 +35,52 @@ async function start(deps: Partial<StatusDeps> = {}, options = { bind: `${PREFIX
   const [, port] = /:(\d+)$/.exec(status.address) ?? [];
   const url = `http://${status.address}`;
   return { ...status, url, host: options.bind, port: Number(port), stop, logger };
+}
+
+/** Checks real servers over a folder until the test ends; returns how to read the state. */
+function checking(servers: readonly Server[]): () => readonly GroupStatus[] {
+  const stop = new AbortController();
+  const logger = createCaptureLogger();
+  let read: (() => GroupStatus) | undefined;
+  const running = openStore({ type: "file", path: tempDir("store") }, { clock: systemClock, logger }).then(
+    async (store) => {
+      const onStatus = (reader: typeof read) => {
+        read = reader;
+      };
+      await runGroup(groupOptions(servers), {
+        checker: memcached,
+        store,
+        clock: systemClock,
+        logger,
+        signal: stop.signal,
+        onStatus,
+      });
+      await store.close();
+    },
+  );
+  releaseLater("checker", () => {
+    stop.abort(new Error("the test is over"));
+    return running;
+  });
+  return () => (read === undefined ? [] : [read()]);
+}
+
+function groupOptions(servers: readonly Server[]): GroupOptions {
+  return {
+    tag: "mem11211",
+    values: { server: servers.map(({ address, port }) => ({ host: address, port })) },
+    intervalMs: 1_000,
+    timeoutMs: 500,
+    thresholds: { rise: 1, fall: 2 },
+    proxyport: {},
+    pulseMs: 0,
+    publish: "one",
+    minServers: 0,
+    fallback: "keep",
+    ha: false,
+    dryRun: false,
+    verbose: false,
+  };
 }
 
 /** A client that says what it likes. */
@@ -179,6 +232,32 @@ describe("the pages", () => {
   });
 });
 
+describe("of real servers", () => {
+  test("it shows at once which one died and which one is published instead", async () => {
+    const prefix = await loopbackPrefix();
+    const servers = await Promise.all([2, 3].map((host) => startMemcached({ address: `${prefix}.${host}` })));
+    const [first, second] = servers.map(({ server }) => server);
+    const { url } = await start({ groups: checking(servers) });
+    const text = async () => (await fetch(`${url}/status.txt?width=200`)).text();
+    await eventually("it is ready", async () => (await fetch(`${url}/readyz`)).ok);
+    await eventually("the first is published", async () => (await text()).includes(`: ${first} is published`));
+    await servers[0]?.kill();
+    await eventually("the second is published", async () =>
+      (await text()).includes(`DEGRADED  memcached mem11211: ${second} is published; 1 of 2 servers is up`),
+    );
+    const families = parseExposition(await (await fetch(`${url}/metrics`)).text());
+    const labels = { kind: "memcached", tag: "mem11211" };
+    const value = (name: string, more = {}) =>
+      families.get(`confd_haproxy_${name}`)?.series.get(seriesKey({ ...labels, ...more }));
+    expect(value("checker_server_up", { server: first })).toBe(0);
+    expect(value("checker_server_up", { server: second })).toBe(1);
+    expect(value("checker_published", { server: second })).toBe(1);
+    expect(value("checker_failed_probes_total")).toBeGreaterThanOrEqual(2);
+    expect(value("checker_writes_total")).toBe(2);
+    expect(value("checker_store_readable")).toBe(1);
+  });
+});
+
 describe("where it listens", () => {
   test("says where, also on IPv6, with and without brackets", async () => {
     const { address, logger } = await start();
@@ -238,6 +317,13 @@ describe("the end", () => {
     await Promise.all([close(), close()]);
     const stopped = AbortSignal.abort(new Error("told to stop"));
     await expect(start({ signal: stopped })).rejects.toThrow("told to stop");
+  });
+
+  test("needs nobody to close it: the server alone does not keep a process alive", async () => {
+    const listening = () => process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length;
+    const before = listening();
+    await start();
+    expect(listening()).toBe(before);
   });
 
   test("does not wait for metrics that are being made", async () => {
