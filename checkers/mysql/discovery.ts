@@ -5,7 +5,7 @@ import { createCandidates } from "./candidates.ts";
 import { type FinderContext, findReplicas } from "./finder.ts";
 import { parseIdentity } from "./identity.ts";
 import type { KnownReplicas } from "./known.ts";
-import { type Listing, listReaders } from "./listing.ts";
+import { createLister, type Lister, type Listing } from "./listing.ts";
 import type { ReadLogin } from "./login.ts";
 import type { Master } from "./master.ts";
 import type { Names } from "./names.ts";
@@ -35,10 +35,16 @@ export interface DiscoveryOptions {
   readonly context: Pick<ServiceContext, "clock" | "logger" | "who">;
 }
 
+/** A replica that is asked for its own replicas. */
+interface Visit {
+  readonly session: Session;
+  readonly lister: Lister;
+}
+
 /** Connects nothing yet. */
 export function createDiscovery(options: DiscoveryOptions): Discovery {
   const { master, known, login, context } = options;
-  const sessions = new Map<string, Session>();
+  const visits = new Map<string, Visit>();
   const warn = createOnce((text) => context.logger.warn(`${context.who}: ${text}`));
   const candidates = createCandidates(login, { clock: context.clock, names: options.names }, tellRefused);
   const finder: FinderContext = {
@@ -65,10 +71,16 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   /** On a connection that is kept beside the probe's, so that neither waits for the other. */
   async function askReplica(target: Target, { signal }: Call) {
     const name = targetName(target);
-    const session = sessions.get(name) ?? createSession({ target, login });
-    sessions.set(name, session);
+    const { session, lister } = visits.get(name) ?? visit(target);
     const identity = parseIdentity(await session.query((dialect) => dialect.selectIdentity, signal));
-    return { target, identity, listing: await listReaders(session, signal) };
+    return { target, identity, listing: await lister.list(signal) };
+  }
+
+  function visit(target: Target): Visit {
+    const session = createSession({ target, login });
+    const made = { session, lister: createLister(session, context.clock) };
+    visits.set(targetName(target), made);
+    return made;
   }
 
   async function find(call: Call): Promise<void> {
@@ -78,15 +90,15 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     tellMissing(listing);
     known.listed(await findReplicas({ target: master.target, identity, listing }, finder, call));
     known.forget();
-    forgetSessions();
+    forgetVisits();
   }
 
-  function forgetSessions(): void {
+  function forgetVisits(): void {
     const names = new Set(known.targets.map(targetName));
-    for (const [name, session] of sessions) {
+    for (const [name, { session }] of visits) {
       if (names.has(name)) continue;
       session.close();
-      sessions.delete(name);
+      visits.delete(name);
     }
   }
 
@@ -139,8 +151,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       }
     },
     close() {
-      for (const session of sessions.values()) session.close();
-      sessions.clear();
+      for (const { session } of visits.values()) session.close();
+      visits.clear();
       master.close();
     },
   };

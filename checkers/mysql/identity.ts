@@ -1,4 +1,4 @@
-import type { Row } from "./session.ts";
+import type { Row } from "./link.ts";
 
 /** Who a server is, by its own word, whatever it is called on the network. */
 export interface Identity {

@@ -38,7 +38,7 @@ export function isCutOff({ receiver, receiverError }: Replication): boolean {
 
 /** Judges the link to the expected source. Pure. */
 export function judgeLink(replication: Replication, scene: LinkScene): Standing {
-  if (!replication.applierRuns) return down(`the SQL thread does not run${because(replication.applierError)}`);
+  if (!replication.applierRuns) return judgeStopped(replication);
   if (replication.receiver === "running") return judgeLag(replication.lagSeconds, scene.maxLagMs);
   const stopped = replication.receiver === "stopped";
   const state = stopped ? "the IO thread does not run" : "the IO thread is not connected";
@@ -65,6 +65,11 @@ export function addLag(one: Standing, other: Standing, maxLagMs: number): Standi
 /** A verdict of `down` as a standing. */
 export function down(reason: string): { readonly problem: Verdict } {
   return { problem: { state: "down", reason } };
+}
+
+function judgeStopped({ receiver, applierError }: Replication): Standing {
+  const both = receiver === "stopped" && applierError === undefined;
+  return down(both ? "replication is stopped" : `the SQL thread does not run${because(applierError)}`);
 }
 
 function judgeLag(lagSeconds: number | undefined, maxLagMs: number): Standing {

@@ -1,9 +1,10 @@
 import { isIP } from "node:net";
+import type { Clock } from "../../src/core/clock.ts";
 import { isHost, isPort } from "../../src/core/entry.ts";
-import type { Target } from "../../src/core/targets.ts";
 import type { Dialect } from "./dialect.ts";
+import type { Row } from "./link.ts";
 import { isDenied } from "./server-error.ts";
-import type { Row, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** Who reads a server's binary log, as the server itself sees it. */
 export interface Listing {
@@ -28,14 +29,41 @@ export interface Registration {
 const SELECT_READERS =
   "SELECT HOST AS host FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID')";
 
-/** Asks a server for those that replicate from it. Rejects as {@link Session.query} does; a missing grant is in the answer. */
-export async function listReaders(session: Session, signal: AbortSignal): Promise<Listing> {
-  const missing = { replicas: "" };
-  const showReplicas = (dialect: Dialect) => {
-    missing.replicas = dialect.replicasGrant;
-    return dialect.showReplicas;
+/** Asks one server for those that replicate from it. */
+export interface Lister {
+  /** Rejects as {@link Session.query} does; a missing grant is in the answer. */
+  list(signal: AbortSignal): Promise<Listing>;
+}
+
+/** A refused statement is tried again after this, on a connection that knows of new grants. */
+const REFUSED_MS = 60_000;
+
+/** Remembers what was refused. */
+export function createLister(session: Session, clock: Clock): Lister {
+  let refused: { readonly grant: string; readonly atMs: number } | undefined;
+  return {
+    async list(signal) {
+      if (refused !== undefined && clock.monotonicMs() - refused.atMs > REFUSED_MS) refused = undefined;
+      let grant = refused?.grant ?? "";
+      const showReplicas = (dialect: Dialect) => {
+        grant = dialect.replicasGrant;
+        return dialect.showReplicas;
+      };
+      const rows = refused === undefined ? await unlessDenied(session.query(showReplicas, signal)) : undefined;
+      if (rows === undefined) refused ??= { grant, atMs: clock.monotonicMs() };
+      return listWith(rows, { grant, session, signal });
+    },
   };
-  const registered = await unlessDenied(session.query(showReplicas, signal));
+}
+
+interface Rest {
+  /** For what was refused. */
+  readonly grant: string;
+  readonly session: Session;
+  readonly signal: AbortSignal;
+}
+
+async function listWith(registered: readonly Row[] | undefined, { grant, session, signal }: Rest): Promise<Listing> {
   const readers = (await session.query(SELECT_READERS, signal)).flatMap((row) => parseReader(row["host"] ?? ""));
   // Without PROCESS the list is not refused but short, so it is asked for only when the list looks short.
   const looksShort = readers.length < (registered?.length ?? 1);
@@ -43,7 +71,7 @@ export async function listReaders(session: Session, signal: AbortSignal): Promis
   return {
     registered: registered === undefined ? undefined : parseRegistrations(registered),
     readers,
-    missingGrants: [...(registered === undefined ? [missing.replicas] : []), ...(mayNotSee ? ["PROCESS"] : [])],
+    missingGrants: [...(registered === undefined ? [grant] : []), ...(mayNotSee ? ["PROCESS"] : [])],
   };
 }
 
@@ -69,11 +97,6 @@ export function parseReader(text: string): readonly string[] {
   if (end <= 0) return [];
   const host = withoutBrackets(text.slice(0, end));
   return isHost(host) ? [withoutMapping(host)] : [];
-}
-
-/** The servers that registered, at most one per server id. */
-export function registeredTargets(registered: readonly Registration[], defaultPort: number): readonly Target[] {
-  return registered.flatMap(({ host, port }) => (host === undefined ? [] : [{ host, port: port ?? defaultPort }]));
 }
 
 /** Dump threads that no registration accounts for: hosts from which more read than registered. */

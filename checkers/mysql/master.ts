@@ -4,7 +4,7 @@ import type { Target } from "../../src/core/targets.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
 import { type Identity, parseIdentity } from "./identity.ts";
 import { createLife, type Life } from "./life.ts";
-import { type Listing, listReaders } from "./listing.ts";
+import { createLister, type Listing } from "./listing.ts";
 import type { ReadLogin } from "./login.ts";
 import { isAnswered, isUnreachable } from "./server-error.ts";
 import { createSession } from "./session.ts";
@@ -35,6 +35,7 @@ const LOOK_COUNTS_MS = 100;
 export function createMaster(target: Target, login: ReadLogin, clock: Clock): Master {
   const life = createLife(clock);
   const session = createSession({ target, login, onLost: () => life.missed() });
+  const lister = createLister(session, clock);
   let identity: Identity | undefined;
   let looking: Promise<void> | undefined;
   let lookedMs = Number.NEGATIVE_INFINITY;
@@ -75,7 +76,7 @@ export function createMaster(target: Target, login: ReadLogin, clock: Clock): Ma
       identity = parseIdentity(await heard(session.query((dialect) => dialect.selectIdentity, signal)));
       return identity;
     },
-    list: ({ signal }) => heard(listReaders(session, signal)),
+    list: ({ signal }) => heard(lister.list(signal)),
     look(call) {
       if (clock.monotonicMs() - lookedMs < LOOK_COUNTS_MS) return Promise.resolve();
       looking ??= look(call).finally(() => {

@@ -1,4 +1,4 @@
-import type { Row } from "./session.ts";
+import type { Row } from "./link.ts";
 
 /** What a replica says about one of its sources (MySQL: a channel, MariaDB: a connection name). */
 export interface Replication {

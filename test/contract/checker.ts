@@ -15,6 +15,8 @@ export interface CheckerUnderTest {
   start(): Promise<Server>;
   /** The first bytes of a right answer, for the server that goes on too slowly. */
   readonly beginning: Buffer;
+  /** Set for a protocol in which the client waits for a greeting. */
+  readonly serverSpeaksFirst?: true;
 }
 
 /** Far more than a server on this machine needs, and far less than a test may take. */
@@ -32,6 +34,8 @@ export function checkerContract(kind: string, make: CheckerUnderTest): void {
     releaseLater(`probe of ${kind}`, () => probe.close());
     return probe;
   }
+
+  const startScripted = (answer: (socket: Socket) => void) => scriptedServer(answer, make.serverSpeaksFirst === true);
 
   describe(`a probe of ${kind}`, () => {
     test("finds a real server up, again and again", async () => {
@@ -154,14 +158,15 @@ interface Scripted {
   readonly connections: Set<Socket>;
 }
 
-/** A server that does `answer` as soon as it is asked anything. */
-async function startScripted(answer: (socket: Socket) => void): Promise<Scripted> {
+/** A server that does `answer` as soon as it is asked anything, or at once. */
+async function scriptedServer(answer: (socket: Socket) => void, speaksFirst: boolean): Promise<Scripted> {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
     connections.add(socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => connections.delete(socket));
-    socket.once("data", () => answer(socket));
+    if (speaksFirst) answer(socket);
+    else socket.once("data", () => answer(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   releaseLater("scripted server", () => closeAll(server, connections));

@@ -38,7 +38,7 @@ export type MasterAddress = Pick<Server, "address" | "port">;
 export interface ReplicateOptions {
   /** MariaDB's name for one of several masters. */
   readonly channel?: string;
-  /** Further words of `CHANGE MASTER`, such as `MASTER_DELAY=30`. */
+  /** Words of `CHANGE MASTER` in place of `MASTER_USE_GTID=slave_pos`. */
   readonly change?: string;
 }
 
@@ -133,8 +133,8 @@ async function replicate(sql: Mariadb["sql"], master: MasterAddress, more: Repli
   const name = more.channel === undefined ? "" : ` '${more.channel}'`;
   const change = [
     `MASTER_HOST='${master.address}', MASTER_PORT=${master.port}, MASTER_USER='repl', MASTER_PASSWORD='repl'`,
-    "MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1",
-    ...(more.change === undefined ? [] : [more.change]),
+    "MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1",
+    more.change ?? "MASTER_USE_GTID=slave_pos",
   ];
   await sql("SET GLOBAL read_only=1", `CHANGE MASTER${name} TO ${change.join(", ")}`, `START SLAVE${name}`);
   await eventually("both threads run", async () =>
