@@ -156,7 +156,7 @@ function idleStatus({ checker, options }: PlannedGroup): GroupStatus {
     storeReadable: false,
     servers: [],
     split: false,
-    counters: { probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 },
+    counters: { rounds: 0, lateRounds: 0, probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 },
   };
 }
 

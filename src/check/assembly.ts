@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { entryKey } from "../core/entry.ts";
 import type { Logger } from "../core/logger.ts";
 import { publishedTargets } from "../core/published.ts";
-import type { GroupStatus } from "../core/status.ts";
+import type { GroupCounters, GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
 import { targetName } from "../core/targets.ts";
 import { createChooser } from "./chooser.ts";
@@ -39,6 +39,7 @@ export interface Supervision {
 /** A group, ready to run. */
 export interface Assembly {
   readonly roster: Roster;
+  readonly counters: GroupCounters;
   /** What runs beside the rounds until the signal aborts. */
   readonly loops: readonly (() => Promise<void>)[];
 }
@@ -110,6 +111,7 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
   const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
   return {
     roster,
+    counters,
     loops: [() => publication.follow(), () => leadership.run(), ...(pulseMs > 0 ? [() => beat(pulse)] : [])],
   };
 }

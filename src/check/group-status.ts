@@ -39,7 +39,7 @@ export function readStatus(sources: StatusSources): GroupStatus {
 
 /** Of a group that has just begun. */
 export function noCounts(): GroupCounters {
-  return { probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 };
+  return { rounds: 0, lateRounds: 0, probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 };
 }
 
 function namesOf(published: Published | undefined): readonly string[] | undefined {

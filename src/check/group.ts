@@ -23,6 +23,9 @@ export async function runGroup(options: GroupOptions, deps: GroupDeps): Promise<
   }
 }
 
+/** A round that begins later than this is counted as late. */
+const LATE_MS = 100;
+
 async function run(options: GroupOptions, deps: GroupDeps, stop: AbortController): Promise<void> {
   const { signal } = stop;
   const failures: unknown[] = [];
@@ -36,11 +39,13 @@ async function run(options: GroupOptions, deps: GroupDeps, stop: AbortController
     const guarded = work.catch(fail).finally(() => pending.delete(guarded));
     pending.add(guarded);
   };
-  const { roster, loops } = assemble(options, { ...deps, signal }, { fail, background });
+  const { roster, loops, counters } = assemble(options, { ...deps, signal }, { fail, background });
   try {
     await roster.refresh();
     for (const loop of loops) background(loop());
-    await tick(options, { ...deps, signal }, () => {
+    await tick(options, { ...deps, signal }, (lateMs) => {
+      counters.rounds += 1;
+      if (lateMs > LATE_MS) counters.lateRounds += 1;
       for (const member of roster.members) void member.check();
       roster.refresh().catch(fail);
     });
@@ -53,15 +58,19 @@ async function run(options: GroupOptions, deps: GroupDeps, stop: AbortController
 }
 
 /**
- * Calls `work` each interval, on a grid that does not drift; ends only by rejecting when the signal aborts.
+ * Calls `work` each interval, on a grid that does not drift, with how late it is; ends only by rejecting when the signal aborts.
  * Ticks that were missed (a paused process) are left out. `work` must not overlap itself by its own means.
  */
-async function tick(options: GroupOptions, { clock, signal }: GroupDeps, work: () => void): Promise<never> {
+async function tick(
+  options: GroupOptions,
+  { clock, signal }: GroupDeps,
+  work: (lateMs: number) => void,
+): Promise<never> {
   const { intervalMs, phaseMs = 0 } = options;
   let nextMs = clock.monotonicMs() + (phaseMs > 0 ? phaseMs : intervalMs);
   for (;;) {
     await clock.sleep(Math.max(0, nextMs - clock.monotonicMs()), signal);
-    work();
+    work(clock.monotonicMs() - nextMs);
     const missed = Math.floor((clock.monotonicMs() - nextMs) / intervalMs);
     nextMs += (missed + 1) * intervalMs;
   }

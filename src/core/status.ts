@@ -33,6 +33,10 @@ export interface GroupStatus {
 
 /** Since the start of this process. */
 export interface GroupCounters {
+  /** Rounds of probes that were begun. */
+  rounds: number;
+  /** Of those, the ones that began more than 100 ms late: this process has more to do than it can. */
+  lateRounds: number;
   /** Answers taken in, good and bad. */
   probes: number;
   /** Of those, the ones that were not good. */

@@ -63,6 +63,8 @@ export const GROUP_FAMILIES: readonly Family[] = [
   perTag("checker_store_readable", "1 while the store answers for this tag, else 0.", (group) => group.storeReadable),
   countPerTag("checker_probes_total", "Answers of servers taken in, good and bad.", "probes"),
   countPerTag("checker_failed_probes_total", "Answers of servers that were not good.", "failedProbes"),
+  countPerTag("checker_rounds_total", "Rounds of probes that were begun.", "rounds"),
+  countPerTag("checker_late_rounds_total", "Rounds that began more than 100 ms late.", "lateRounds"),
   countPerTag("checker_writes_total", "Entries written.", "writes"),
   countPerTag("checker_lost_writes_total", "Writes that another checker came before.", "lostWrites"),
   countPerTag("checker_split_brain_total", "Times that a split brain began.", "splits"),

@@ -261,7 +261,7 @@ describe("the status of a group", () => {
         { name: "127.0.0.1:1", health: "up", reason: "is up", published: true },
         { name: "127.0.0.1:2", health: "down", reason: "is down", published: false },
       ],
-      counters: { probes: 3, failedProbes: 2, writes: 1, lostWrites: 0, splits: 0 },
+      counters: { rounds: 0, lateRounds: 0, probes: 3, failedProbes: 2, writes: 1, lostWrites: 0, splits: 0 },
     });
   });
 

@@ -60,6 +60,8 @@ describe("the exposition", () => {
       "gauge confd_haproxy_checker_store_readable",
       "counter confd_haproxy_checker_probes_total",
       "counter confd_haproxy_checker_failed_probes_total",
+      "counter confd_haproxy_checker_rounds_total",
+      "counter confd_haproxy_checker_late_rounds_total",
       "counter confd_haproxy_checker_writes_total",
       "counter confd_haproxy_checker_lost_writes_total",
       "counter confd_haproxy_checker_split_brain_total",
@@ -120,7 +122,15 @@ describe("a tag", () => {
   });
 
   test("shows a split brain, the store's silence and every counter", async () => {
-    const counters = { probes: 1_000_000, failedProbes: 5, writes: 4, lostWrites: 3, splits: 2 };
+    const counters = {
+      rounds: 3,
+      lateRounds: 1,
+      probes: 1_000_000,
+      failedProbes: 5,
+      writes: 4,
+      lostWrites: 3,
+      splits: 2,
+    };
     const { value } = await scrape(groupStatus({ split: true, storeReadable: false, counters }));
     expect(value("confd_haproxy_checker_split_brain", TAG)).toBe(1);
     expect(value("confd_haproxy_checker_store_readable", TAG)).toBe(0);

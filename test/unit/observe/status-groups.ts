@@ -15,7 +15,7 @@ export function groupStatus(more: Partial<GroupStatus> = {}): GroupStatus {
     storeReadable: true,
     servers: [serverStatus("10.0.0.1:11211", { published: true }), serverStatus("10.0.0.2:11211")],
     split: false,
-    counters: { probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
+    counters: { rounds: 3, lateRounds: 1, probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
     ...more,
   };
 }

@@ -140,7 +140,7 @@ describe("the page for programs", () => {
           storeReadable: true,
           split: false,
           servers: [],
-          counters: { probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
+          counters: { rounds: 3, lateRounds: 1, probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
         },
         {
           kind: "mysqlslave",
@@ -155,7 +155,7 @@ describe("the page for programs", () => {
             { name: "10.0.21.5:3301", health: "down", published: true, reason: BROKEN.servers[0]?.reason },
             { name: "[2001:db8::1]:3301", health: "drain", published: false, reason: "read_only is off" },
           ],
-          counters: { probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
+          counters: { rounds: 3, lateRounds: 1, probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
         },
       ],
     });
