@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
@@ -43,6 +44,8 @@ const RETRY = { firstMs: 20, maxMs: 1_000 };
 export function createLocks(parts: LockParts): Locks {
   const { client, scope, timing, clock, logger } = parts;
   const stop = new AbortController();
+  // a listener per key that is looked at: many by design, none left behind
+  setMaxListeners(0, stop.signal);
   const requests = createLockRequests(client, scope);
   const hubOf = createHolderHubs(parts);
   const seats = new Map<string, LockSeat>();

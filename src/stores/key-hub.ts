@@ -71,6 +71,7 @@ export function createKeyHub<T extends Content>(folder: string, parts: HubParts<
       backoff.reset();
       latest = { byKey: new Map(content.pairs.map((pair) => [pair.key, pair])), content };
       for (const seat of [...seats]) if (seats.has(seat)) tell(seat);
+      signal.throwIfAborted();
     }
   }
 
@@ -84,7 +85,10 @@ export function createKeyHub<T extends Content>(folder: string, parts: HubParts<
 
   async function run(): Promise<void> {
     running = true;
-    while (seats.size > 0) {
+    for (;;) {
+      // Those who join in one go are counted together.
+      await Promise.resolve();
+      if (seats.size === 0) break;
       round = new AbortController();
       prefix = prefixFor(folder, seats);
       latest = undefined;
