@@ -55,12 +55,19 @@ function build(shape: CommandShape): Command {
   return command;
 }
 
+/** What stands for a value in help where the option has no word of its own. */
+const ARGUMENTS: Readonly<Partial<Record<Flag["type"], string>>> = {
+  duration: "TIME",
+  integer: "N",
+  targets: "h:p,...",
+};
+
 function addFlag(command: Command, flag: Flag): void {
   const description = `${flag.description}${suffix(flag)}`;
   const onByDefault = flag.type === "boolean" && flag.default === true;
   const spell = (name: string) => {
     if (flag.type === "boolean") return onByDefault ? `--no-${name}` : `--${name}`;
-    return `--${name} <${flag.argument ?? flag.values?.join("|") ?? "VALUE"}>`;
+    return `--${name} <${flag.argument ?? flag.values?.join("|") ?? ARGUMENTS[flag.type] ?? "VALUE"}>`;
   };
   const option = new Option(spell(flag.name), onByDefault ? `do not ${description}` : description);
   if (flag.repeatable || flag.type === "targets") option.argParser(joinWithCommas);
