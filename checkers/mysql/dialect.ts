@@ -9,6 +9,8 @@ export interface Dialect {
   readonly showReplicas: string;
   /** Who it is and whether it takes writes: columns server_id, server_uuid, read_only. */
   readonly selectIdentity: string;
+  /** A replica that reports no host is listed with the address that it connects from. */
+  readonly listsEverybody: boolean;
   /** The privilege for `showStatus`. */
   readonly statusGrant: string;
   /** The privilege for `showReplicas`. */
@@ -34,6 +36,7 @@ function mysql(version: string): Dialect {
     flavour: "mysql",
     showStatus: isNew ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS",
     showReplicas: isNew ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS",
+    listsEverybody: false,
     selectIdentity: "SELECT @@server_id AS server_id, @@server_uuid AS server_uuid, @@global.read_only AS read_only",
     statusGrant: "REPLICATION CLIENT",
     replicasGrant: "REPLICATION SLAVE",
@@ -47,6 +50,8 @@ function mariadb(version: string): Dialect {
     flavour: "mariadb",
     showStatus: "SHOW ALL SLAVES STATUS",
     showReplicas: "SHOW SLAVE HOSTS",
+    // Seen on 10.11: the master fills in what a replica leaves out when it registers.
+    listsEverybody: true,
     selectIdentity: "SELECT @@global.server_id AS server_id, NULL AS server_uuid, @@global.read_only AS read_only",
     // Between 10.5.2 and 10.5.8 it was REPLICATION SLAVE ADMIN; the server's own error names the right one.
     statusGrant: isNew ? "SLAVE MONITOR" : "REPLICATION CLIENT",

@@ -40,38 +40,39 @@ const REFUSED_MS = 60_000;
 
 /** Remembers what was refused. */
 export function createLister(session: Session, clock: Clock): Lister {
-  let refused: { readonly grant: string; readonly atMs: number } | undefined;
+  let refusedMs = Number.NEGATIVE_INFINITY;
+  let dialect: Dialect | undefined;
+
+  async function askRegistered(signal: AbortSignal): Promise<readonly Registration[] | undefined> {
+    if (clock.monotonicMs() - refusedMs < REFUSED_MS) return undefined;
+    const showReplicas = (words: Dialect) => {
+      dialect = words;
+      return words.showReplicas;
+    };
+    try {
+      return parseRegistrations(await session.query(showReplicas, signal));
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      refusedMs = clock.monotonicMs();
+      return undefined;
+    }
+  }
+
+  /** Without PROCESS the list is not refused but short, so it is asked for only when the list looks short. */
+  async function lacksProcess({ registered, readers }: Omit<Listing, "missingGrants">, signal: AbortSignal) {
+    if (registered !== undefined && (dialect?.listsEverybody === true || readers.length >= registered.length))
+      return false;
+    return readers.length === 0 && !(await hasProcess(session, signal));
+  }
+
   return {
     async list(signal) {
-      if (refused !== undefined && clock.monotonicMs() - refused.atMs > REFUSED_MS) refused = undefined;
-      let grant = refused?.grant ?? "";
-      const showReplicas = (dialect: Dialect) => {
-        grant = dialect.replicasGrant;
-        return dialect.showReplicas;
-      };
-      const rows = refused === undefined ? await unlessDenied(session.query(showReplicas, signal)) : undefined;
-      if (rows === undefined) refused ??= { grant, atMs: clock.monotonicMs() };
-      return listWith(rows, { grant, session, signal });
+      const registered = await askRegistered(signal);
+      const readers = (await session.query(SELECT_READERS, signal)).flatMap((row) => parseReader(row["host"] ?? ""));
+      const missing = registered === undefined && dialect !== undefined ? [dialect.replicasGrant] : [];
+      const process = (await lacksProcess({ registered, readers }, signal)) ? ["PROCESS"] : [];
+      return { registered, readers, missingGrants: [...missing, ...process] };
     },
-  };
-}
-
-interface Rest {
-  /** For what was refused. */
-  readonly grant: string;
-  readonly session: Session;
-  readonly signal: AbortSignal;
-}
-
-async function listWith(registered: readonly Row[] | undefined, { grant, session, signal }: Rest): Promise<Listing> {
-  const readers = (await session.query(SELECT_READERS, signal)).flatMap((row) => parseReader(row["host"] ?? ""));
-  // Without PROCESS the list is not refused but short, so it is asked for only when the list looks short.
-  const looksShort = readers.length < (registered?.length ?? 1);
-  const mayNotSee = looksShort && !(await hasProcess(session, signal));
-  return {
-    registered: registered === undefined ? undefined : parseRegistrations(registered),
-    readers,
-    missingGrants: [...(registered === undefined ? [grant] : []), ...(mayNotSee ? ["PROCESS"] : [])],
   };
 }
 
@@ -119,15 +120,6 @@ function withoutBrackets(host: string): string {
 function withoutMapping(host: string): string {
   const inner = /^::ffff:(?<four>[\d.]+)$/i.exec(host)?.groups?.["four"];
   return inner !== undefined && isIP(inner) === 4 ? inner : host;
-}
-
-async function unlessDenied(rows: Promise<readonly Row[]>): Promise<readonly Row[] | undefined> {
-  try {
-    return await rows;
-  } catch (error) {
-    if (isDenied(error)) return undefined;
-    throw error;
-  }
 }
 
 /** A role may hold it, so a user with roles is believed to. */
