@@ -71,7 +71,8 @@ async function tick(
   for (;;) {
     await clock.sleep(Math.max(0, nextMs - clock.monotonicMs()), signal);
     work(clock.monotonicMs() - nextMs);
-    const missed = Math.floor((clock.monotonicMs() - nextMs) / intervalMs);
+    // A timer may ring a fraction of a millisecond early: that is no round missed, and none gained.
+    const missed = Math.max(0, Math.floor((clock.monotonicMs() - nextMs) / intervalMs));
     nextMs += (missed + 1) * intervalMs;
   }
 }

@@ -12,6 +12,17 @@ describe("the loop", () => {
     expect(askedMs).toEqual([0, 1_000, 2_000, 3_000, 4_000, 5_000]);
   });
 
+  test("asks no server twice in a round whose timer rang early, as timers do by a fraction of a millisecond", async () => {
+    const { start, checker, clock } = group([1]);
+    const asked: number[] = [];
+    checker.onAnswer = () => void asked.push(clock.monotonicMs());
+    const { monotonicMs } = clock;
+    Object.assign(clock, { monotonicMs: () => monotonicMs() * 0.9999 });
+    await start();
+    await clock.advance(4_900);
+    expect(asked).toHaveLength(5);
+  });
+
   test("begins the second round at its own phase, so that many tags are spread over the interval", async () => {
     const { start, checker, clock } = group([1], { phaseMs: 250 });
     const askedMs: number[] = [];
