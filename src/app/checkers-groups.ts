@@ -1,5 +1,5 @@
 import { runGroup } from "../check/group.ts";
-import { phaseOf } from "../check/options.ts";
+import { phaseOf, pulseOf } from "../check/options.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
@@ -91,7 +91,7 @@ export function createGroups(context: GroupsContext): RunningGroups {
       (before === undefined ? started : changed).push(id);
       const end = before?.stop() ?? Promise.resolve();
       ends.push(end);
-      running.set(id, start(withPhase(group, at, groups.length), store, end));
+      running.set(id, start(amongOthers(group, at, groups.length), store, end));
     }
     return { started, stopped: gone.map(([id]) => id), changed, settled: Promise.all(ends).then(() => {}) };
   }
@@ -105,10 +105,12 @@ export function createGroups(context: GroupsContext): RunningGroups {
   };
 }
 
-/** Many tags spread their probes over the interval. */
-function withPhase(group: PlannedGroup, index: number, count: number): PlannedGroup {
-  const phaseMs = phaseOf(index, count, group.options.intervalMs);
-  return count === 1 ? group : { ...group, options: { ...group.options, phaseMs } };
+/** Many tags spread their probes over the interval, and share the pings that a process can afford. */
+function amongOthers(group: PlannedGroup, index: number, count: number): PlannedGroup {
+  const { intervalMs, pulseMs } = group.options;
+  const pulse = { pulseMs: pulseOf(pulseMs, count, intervalMs) };
+  const phase = count === 1 ? {} : { phaseMs: phaseOf(index, count, intervalMs) };
+  return { ...group, options: { ...group.options, ...pulse, ...phase } };
 }
 
 interface GroupContext extends GroupsContext {

@@ -137,6 +137,15 @@ export function phaseOf(index: number, count: number, intervalMs: number): numbe
   return count === 0 ? 0 : (index % count) * (intervalMs / count);
 }
 
+/** All tags of a process together are pinged about this often, so that many of them do not keep it from its rounds. */
+const PINGS_PER_SECOND = 1_000;
+
+/** The pulse of each of `count` tags: `pulseMs`, or longer where there are many; 0, none, when it is no faster than the rounds. */
+export function pulseOf(pulseMs: number, count: number, intervalMs: number): number {
+  const affordedMs = Math.max(pulseMs, (count * 1_000) / PINGS_PER_SECOND);
+  return pulseMs === 0 || affordedMs >= intervalMs ? 0 : affordedMs;
+}
+
 function usage(message: string, hint?: string): AppError {
   return new AppError("E_USAGE", message, hint === undefined ? {} : { hint });
 }

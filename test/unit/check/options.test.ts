@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { phaseOf, proxyportOf } from "../../../src/check/options.ts";
+import { phaseOf, proxyportOf, pulseOf } from "../../../src/check/options.ts";
 
 describe("the proxyport", () => {
   test.each([
@@ -32,4 +32,15 @@ describe("the proxyport", () => {
 test("tags are spread evenly over the interval", () => {
   expect([0, 1, 2, 3].map((index) => phaseOf(index, 4, 1_000))).toEqual([0, 250, 500, 750]);
   expect(phaseOf(0, 0, 1_000)).toBe(0);
+});
+
+test.each([
+  ["one tag has the pulse that was asked for", 50, 1, 1_000, 50],
+  ["fifty still have", 50, 50, 1_000, 50],
+  ["two hundred share the pings that a process can afford", 50, 200, 1_000, 200],
+  ["a pulse no faster than the rounds is none", 50, 1_000, 1_000, 0],
+  ["so is one that was asked for", 2_000, 1, 1_000, 0],
+  ["none was asked for", 0, 1, 1_000, 0],
+])("the pulse: %s", (_, pulseMs, count, intervalMs, expected) => {
+  expect(pulseOf(pulseMs, count, intervalMs)).toBe(expected);
 });
