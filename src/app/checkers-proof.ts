@@ -12,7 +12,7 @@ import { groupId, type PlannedGroup } from "./checkers-plan.ts";
  */
 export async function proveGroup(group: PlannedGroup, store: StoreOptions, clock: Clock): Promise<void> {
   const { checker, options } = group;
-  validateGroup(options);
+  validateGroup(options, checker);
   if (options.ha && store.type !== "consul") {
     throw new AppError("E_USAGE", "--ha needs a store with locks, which a folder of files has not", {
       hint: "use Consul, or leave --ha out: writes are check-and-set without it too",

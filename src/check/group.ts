@@ -9,7 +9,7 @@ import { type GroupOptions, validateGroup } from "./options.ts";
  * never because of a server or the store.
  */
 export async function runGroup(options: GroupOptions, deps: GroupDeps): Promise<void> {
-  validateGroup(options);
+  validateGroup(options, deps.checker);
   const stop = new AbortController();
   // A listener per tag, and per question under way: many by design, none left behind.
   setMaxListeners(0, deps.signal, stop.signal);

@@ -37,7 +37,7 @@ const MOST_TRIES = 10;
  * does. Rejects when the store cannot be used (E_STORE_*), and with E_USAGE for options that cannot work.
  */
 export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise<OnceResult> {
-  validateGroup(options);
+  validateGroup(options, deps.checker);
   if (options.ha)
     throw new AppError("E_USAGE", "--ha is for a daemon: a single run writes by check-and-set without it");
   const { checker, clock, logger, signal, store } = deps;

@@ -94,14 +94,20 @@ export interface GroupOptions {
   readonly phaseMs?: number;
 }
 
-/** Throws E_USAGE when the numbers make no sense together. */
-export function validateGroup(options: GroupOptions): void {
-  const { intervalMs, timeoutMs, thresholds } = options;
+/** Throws E_USAGE when the options make no sense, together or for this kind. */
+export function validateGroup(options: GroupOptions, { kind, exclusive }: Checker): void {
+  const { intervalMs, timeoutMs, thresholds, pulseMs, minServers, publish } = options;
   if (intervalMs < 10) throw usage("--interval must be at least 10ms");
   if (timeoutMs < 1) throw usage("--timeout must be at least 1ms");
   for (const name of ["rise", "fall"] as const) {
     const count = thresholds[name];
     if (!Number.isInteger(count) || count < 1) throw usage(`--${name} must be a whole number from 1`);
+  }
+  if (pulseMs !== 0 && pulseMs < 10) throw usage("--pulse must be at least 10ms, or 0 for none");
+  if (minServers < 0) throw usage("--min-servers must be 0 or more");
+  if (minServers > 0 && publish === "one") throw usage("--min-servers goes with --publish all");
+  if (publish === "all" && exclusive !== undefined) {
+    throw usage(`--publish all makes no sense for ${kind}: only one server can rightly be published`);
   }
 }
 

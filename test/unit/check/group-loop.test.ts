@@ -160,10 +160,23 @@ describe("the loop", () => {
     ["--timeout must be at least 1ms", { timeoutMs: 0 }],
     ["--fall must be a whole number from 1", { thresholds: { rise: 1, fall: 0 } }],
     ["--rise must be a whole number from 1", { thresholds: { rise: 1.5, fall: 1 } }],
-  ])("refuses options that cannot work: %s", async (message, options) => {
+    ["--pulse must be at least 10ms, or 0 for none", { pulseMs: 5 }],
+    ["--min-servers must be 0 or more", { publish: "all", minServers: -1 }],
+    ["--min-servers goes with --publish all", { minServers: 1 }],
+  ] as const)("refuses options that cannot work: %s", async (message, options) => {
     const { checker, clock, logger } = group([1]);
     const deps = { checker, clock, logger, signal: new AbortController().signal };
     await expect(runGroup({ ...OPTIONS, ...options }, deps)).rejects.toMatchObject({ code: "E_USAGE", message });
+  });
+
+  test("refuses a list for a kind of which only one server can rightly be up", async () => {
+    const { checker, clock, logger } = group([1]);
+    checker.exclusive = "say that they are the master";
+    const deps = { checker, clock, logger, signal: new AbortController().signal };
+    await expect(runGroup({ ...OPTIONS, publish: "all" }, deps)).rejects.toMatchObject({
+      code: "E_USAGE",
+      message: "--publish all makes no sense for scripted: only one server can rightly be published",
+    });
   });
 });
 
