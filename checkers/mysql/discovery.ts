@@ -1,16 +1,16 @@
 import type { Call } from "../../src/core/call.ts";
 import type { DiscoverCall, ServiceContext } from "../../src/core/checker.ts";
 import { type Target, targetName } from "../../src/core/targets.ts";
+import { withDeadline } from "../../src/lib/deadline.ts";
 import { createCandidates } from "./candidates.ts";
 import { type FinderContext, findReplicas } from "./finder.ts";
-import { parseIdentity } from "./identity.ts";
 import type { KnownReplicas } from "./known.ts";
-import { createLister, type Lister, type Listing } from "./listing.ts";
+import type { Listing } from "./listing.ts";
 import type { ReadLogin } from "./login.ts";
 import type { Master } from "./master.ts";
 import type { Names } from "./names.ts";
-import { isDenied, verdictAboutUs } from "./server-error.ts";
-import { createSession, type Session } from "./session.ts";
+import { verdictAboutUs } from "./server-error.ts";
+import { createVisits, type Visits } from "./visits.ts";
 
 /** The list of targets, asked for anew each round. */
 export interface Discovery {
@@ -35,87 +35,31 @@ export interface DiscoveryOptions {
   readonly context: Pick<ServiceContext, "clock" | "logger" | "who">;
 }
 
-/** A replica that is asked for its own replicas. */
-interface Visit {
-  readonly session: Session;
-  readonly lister: Lister;
-}
+/** Of the caller's timeout: with a master that hangs there must still be time to return the list that is known. */
+const SHARE_OF_TIMEOUT = 0.8;
+const DEFAULT_TIMEOUT_MS = 500;
 
 /** Connects nothing yet. */
 export function createDiscovery(options: DiscoveryOptions): Discovery {
   const { master, known, login, context } = options;
-  const visits = new Map<string, Visit>();
   const warn = createOnce((text) => context.logger.warn(`${context.who}: ${text}`));
-  const candidates = createCandidates(login, { clock: context.clock, names: options.names }, tellRefused);
-  const finder: FinderContext = {
-    candidates,
-    replicaPort: options.replicaPort,
-    recurse: options.recurse,
-    askReplica,
-    failed: (target, error) => {
-      if (isDenied(error) || verdictAboutUs(error) !== undefined) {
-        warn(`${targetName(target)} cannot be asked for its own replicas (${words(error)})`);
-      }
-    },
-  };
+  const visits = createVisits(login, context.clock);
+  const finder = createFinder(options, { visits, warn });
   let listed: readonly Target[] = [];
+  let delivered: readonly Target[] | undefined;
 
-  function tellRefused(target: Target, error: unknown): void {
-    const about = verdictAboutUs(error);
-    if (about === undefined) return;
-    warn(
-      `${targetName(target)} reads the master's binary log, but it cannot be told whether it is a replica (${about.reason})`,
-    );
-  }
-
-  /** On a connection that is kept beside the probe's, so that neither waits for the other. */
-  async function askReplica(target: Target, { signal }: Call) {
-    const name = targetName(target);
-    const { session, lister } = visits.get(name) ?? visit(target);
-    const identity = parseIdentity(await session.query((dialect) => dialect.selectIdentity, signal));
-    return { target, identity, listing: await lister.list(signal) };
-  }
-
-  function visit(target: Target): Visit {
-    const session = createSession({ target, login });
-    const made = { session, lister: createLister(session, context.clock) };
-    visits.set(targetName(target), made);
-    return made;
-  }
-
-  async function find(call: Call): Promise<void> {
-    const identity = await master.introduce(call);
-    if (options.replicas !== undefined) return;
-    const listing = await master.list(call);
-    tellMissing(listing);
-    known.listed(await findReplicas({ target: master.target, identity, listing }, finder, call));
-    known.forget();
-    forgetVisits();
-  }
-
-  function forgetVisits(): void {
-    const names = new Set(known.targets.map(targetName));
-    for (const [name, { session }] of visits) {
-      if (names.has(name)) continue;
-      session.close();
-      visits.delete(name);
-    }
-  }
-
-  function tellMissing({ registered, missingGrants }: Listing): void {
-    const [first, second] = missingGrants;
-    if (first === undefined) return;
-    const lacks = `the user ${options.user} lacks ${missingGrants.join(" and ")} on ${targetName(master.target)}`;
-    if (registered === undefined && second !== undefined) {
-      throw new Error(
-        `${lacks}: GRANT ${first} ON *.* finds replicas that set report_host, GRANT ${second} ON *.* the others`,
-      );
-    }
-    const without =
-      registered === undefined
-        ? "replicas are found by their connections alone"
-        : "replicas without report_host are not found";
-    warn(`${lacks}: ${without}`);
+  async function find({ signal, timeoutMs = DEFAULT_TIMEOUT_MS }: Call): Promise<void> {
+    const limitMs = timeoutMs * SHARE_OF_TIMEOUT;
+    await withDeadline("asking it", limitMs, signal, async (inner) => {
+      const call = { signal: inner, timeoutMs: limitMs };
+      const identity = await master.introduce(call);
+      if (options.replicas !== undefined) return;
+      const listing = await master.list(call);
+      tellMissing(listing, { lacking: `the user ${options.user} lacks`, server: targetName(master.target), warn });
+      known.listed(await findReplicas({ target: master.target, identity, listing }, finder, call));
+      known.forget();
+      visits.keepOnly(known.targets);
+    });
   }
 
   /** The list as it is known now; the same array while it is the same. */
@@ -124,6 +68,11 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     const next = options.withMaster ? [...replicas, { ...master.target, lastResort: true }] : replicas;
     if (next.map(targetName).join() !== listed.map(targetName).join()) listed = next;
     return listed;
+  }
+
+  function deliver(list: readonly Target[], { signal }: Call): readonly Target[] {
+    if (!signal.aborted) delivered = list;
+    return list;
   }
 
   /** With a master that cannot be asked and nobody known, what is published is all there is to go by. */
@@ -140,26 +89,70 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     async discover(call) {
       try {
         await find(call);
-        return current();
+        return deliver(current(), call);
       } catch (error) {
         assumePublished(call.published);
-        const before = listed;
+        const list = current();
         // A list that is new is worth more than the error, which the next round tells.
-        if (current() !== before || options.replicas !== undefined) return listed;
-        const cause = verdictAboutUs(error) === undefined ? error : new Error(words(error));
+        if (list !== delivered || options.replicas !== undefined) return deliver(list, call);
+        const reason = verdictAboutUs(error)?.reason;
+        const cause = reason === undefined ? error : new Error(reason, { cause: error });
         throw new Error(`the master ${targetName(master.target)} does not tell its replicas`, { cause });
       }
     },
     close() {
-      for (const { session } of visits.values()) session.close();
-      visits.clear();
+      visits.close();
       master.close();
     },
   };
 }
 
-function words(error: unknown): string {
-  return verdictAboutUs(error)?.reason ?? (error instanceof Error ? error.message : String(error));
+interface FinderParts {
+  readonly visits: Visits;
+  warn(text: string): void;
+}
+
+function createFinder(options: DiscoveryOptions, { visits, warn }: FinderParts): FinderContext {
+  const { login, names, context, replicaPort, recurse } = options;
+  const candidates = createCandidates(login, { clock: context.clock, names }, (target, error) => {
+    const reason = verdictAboutUs(error)?.reason;
+    if (reason === undefined) return;
+    warn(`${targetName(target)} reads a binary log, but whether it is a replica cannot be told (${reason})`);
+  });
+  return {
+    candidates,
+    replicaPort,
+    recurse,
+    askReplica: (target, call) => visits.ask(target, call),
+    failed(target, error) {
+      const reason = verdictAboutUs(error)?.reason;
+      // One that is down is told of by its probe.
+      if (reason !== undefined) warn(`${targetName(target)} cannot be asked for its own replicas (${reason})`);
+    },
+  };
+}
+
+interface MissingWords {
+  readonly lacking: string;
+  readonly server: string;
+  warn(text: string): void;
+}
+
+/** Throws when nothing can be found without the grants. */
+function tellMissing({ registered, missingGrants }: Listing, { lacking, server, warn }: MissingWords): void {
+  const [first, second] = missingGrants;
+  if (first === undefined) return;
+  const lacks = `${lacking} ${missingGrants.join(" and ")} on ${server}`;
+  if (registered === undefined && second !== undefined) {
+    throw new Error(
+      `${lacks}: GRANT ${first} ON *.* finds replicas that report themselves, GRANT ${second} ON *.* all`,
+    );
+  }
+  const found =
+    registered === undefined
+      ? "replicas are found by their connections alone"
+      : "replicas without report_host are not found";
+  warn(`${lacks}: ${found}`);
 }
 
 function createOnce(say: (text: string) => void): (text: string) => void {

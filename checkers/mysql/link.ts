@@ -43,12 +43,14 @@ const asText: TypeCast = (field) => field.string("utf8");
  * cannot be made: questions that are under way then may never be answered.
  */
 export function openLink(driver: Driver, to: { target: Target; login: Login }, ended: (error: Error) => void): Link {
-  const { target, login } = to;
-  const socket = createConnection({ ...target, noDelay: true, keepAlive: true });
+  const { login } = to;
+  const { host, port } = to.target;
+  const socket = createConnection({ host, port, noDelay: true, keepAlive: true });
   const connection = driver.createConnection({
     // Our own socket: mysql2 tells of a FIN late, of its own destroy not at all, and has no abort.
     stream: socket,
-    ...target,
+    host,
+    port,
     user: login.user,
     password: login.password,
     ...(login.ssl === undefined ? {} : { ssl: login.ssl }),

@@ -56,7 +56,16 @@ beforeEach(() => {
   );
   program("npm", 'echo "npm $*" >>calls; touch node_modules/.package-lock.json');
   program("id", 'if [ "$1" = -u ]; then echo 0; else echo root; fi');
-  for (const name of ["memcached", "haproxy", "redis-server", "redis-sentinel", "setpriv", "systemd-notify", "consul"])
+  for (const name of [
+    "memcached",
+    "haproxy",
+    "redis-server",
+    "redis-sentinel",
+    "mariadbd",
+    "setpriv",
+    "systemd-notify",
+    "consul",
+  ])
     program(name, ":");
 });
 

@@ -1,13 +1,34 @@
+import { createConnection, createServer, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { launch } from "../support/launch.ts";
 import { type Mariadb, replicationSet, startMariadb } from "../support/mariadb.ts";
 import { type AskedService, watchReplicas } from "../support/mysqlslave.ts";
+import { releaseLater } from "../support/releases.ts";
 
 /** Discovers until the list is this one. */
 async function untilListed(watch: AskedService, servers: readonly (Mariadb | string)[]): Promise<void> {
   const names = servers.map((server) => (typeof server === "string" ? server : server.server));
   await eventually(`the list is ${names.join()}`, async () => (await watch.discover()).join() === names.join());
+}
+
+/** Listens on an address and connects to the master from that same address, until the test ends. */
+async function startBoundRelay(address: string, port: number, master: Mariadb): Promise<void> {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = createConnection({ host: master.address, port: master.port, localAddress: address });
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => sockets.delete(socket));
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  releaseLater("relay", async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
 }
 
 describe("the replicas of a master", () => {
@@ -74,27 +95,33 @@ describe("the replicas of a master", () => {
   });
 });
 
+test("a master that hangs from the start delays nothing: the list is what is published, and the error comes after it", async () => {
+  const { master, replicas } = await replicationSet(1);
+  const [replica] = replicas as [Mariadb];
+  master.pause();
+  const { service } = watchReplicas(master);
+  const controller = new AbortController();
+  const discover = () =>
+    service.discover({
+      signal: controller.signal,
+      timeoutMs: 200,
+      published: { host: replica.address, port: replica.port },
+    });
+  expect((await discover()).map(({ host }) => host)).toEqual([replica.address, master.address]);
+  await expect(discover()).rejects.toThrow("does not tell its replicas");
+  master.resume();
+  await eventually("it tells again", discover);
+});
+
 describe("a replica without report_host", () => {
   /** A replica whose connection comes from its own address, as that of any replica but those on one machine. */
   async function silentReplica(prefix: string, master: Mariadb): Promise<Mariadb> {
     const address = `${prefix}.9`;
     const replica = await startMariadb({ address, serverId: 9, config: ["report_host="] });
     // Replicas of this machine reach its master from 127.0.0.1; a relay that is bound to an address is seen as that.
-    const relay = `TCP-LISTEN:3399,bind=${address},reuseaddr,fork`;
-    launch("socat", [relay, `TCP:${master.server},bind=${address}`], { endWith: "SIGKILL" });
-    await eventually("the relay listens", () => relayListens(address));
+    await startBoundRelay(address, 3_399, master);
     await replica.replicateFrom({ address, port: 3_399 });
     return replica;
-  }
-
-  async function relayListens(address: string): Promise<boolean> {
-    const { createConnection } = await import("node:net");
-    return new Promise((resolve) => {
-      const socket = createConnection({ host: address, port: 3_399 });
-      socket.once("connect", () => resolve(true));
-      socket.once("error", () => resolve(false));
-      socket.once("connect", () => socket.destroy());
-    });
   }
 
   test("is found by its connection, and its source is known by the server id behind the relay", async () => {
@@ -149,7 +176,7 @@ test("a reader of the binary log that is no replica is not taken for one", async
   const host = `${prefix}.8`;
   await startMariadb({ address: host });
   const login = ["--host", master.address, "--port", String(master.port), "--user=repl", "--password=repl"];
-  const relay = launch("socat", [`TCP-LISTEN:3398,bind=${host},reuseaddr,fork`, `TCP:${master.server},bind=${host}`]);
+  await startBoundRelay(host, 3_398, master);
   const reader = launch("mariadb-binlog", [
     ...["--no-defaults", "--read-from-remote-server", "--stop-never", "bin.000001"],
     ...login.with(1, host).with(3, "3398"),
@@ -163,7 +190,7 @@ test("a reader of the binary log that is no replica is not taken for one", async
   const watch = watchReplicas(master);
   await untilListed(watch, [...replicas, master]);
   for (let round = 0; round < 3; round++) expect(await watch.discover()).toEqual([replicas[0]?.server, master.server]);
-  expect([reader.running, relay.running]).toEqual([true, true]);
+  expect(reader.running).toBe(true);
 });
 
 describe("a replica of a replica", () => {
