@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { StoreOptions } from "../core/store-options.ts";
+import { withDeadline } from "../lib/deadline.ts";
 import { groupId, type PlannedGroup } from "./checkers-plan.ts";
 
 /**
@@ -26,7 +27,19 @@ export async function proveGroup(group: PlannedGroup, store: StoreOptions, clock
     if (service.basePort !== undefined || members.length > 0) groupProxyport(options, { checker, service, members });
   } finally {
     stop.abort();
-    await service.close();
+    await close(service, checker.kind);
+  }
+}
+
+/** Of a service that has opened nothing: whoever takes long over that would hold up the start of all tags. */
+const CLOSE_MS = 1_000;
+
+async function close(service: Service, kind: string): Promise<void> {
+  const never = new AbortController();
+  try {
+    await withDeadline("close()", CLOSE_MS, never.signal, () => service.close());
+  } catch (error) {
+    throw new AppError("E_CONFIG", `${kind}: a service that was never used cannot be closed: ${errorText(error)}`);
   }
 }
 

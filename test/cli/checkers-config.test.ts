@@ -21,6 +21,7 @@ export const checker = {
   create: ({ host, port, password, mode }) => ({
     discover: async () => [{ host, port }],
     open() {
+      globalThis.opened = true;
       if (mode === "throw at first" && globalThis.thrown !== true) {
         globalThis.thrown = true;
         throw new TypeError("a fault in a plugin");
@@ -31,7 +32,7 @@ export const checker = {
         close: async () => {},
       };
     },
-    close: async () => {},
+    close: () => (mode === "never close" && globalThis.opened ? new Promise(() => {}) : Promise.resolve()),
   }),
 };
 `;
@@ -195,6 +196,18 @@ describe("a fault in one tag", () => {
     await untilLogged(checker, /echo bad: an error ended it \(a fault in a plugin\)/);
     await eventually("the other is published", () => hasEntry("memcached", "mem1"));
     await eventually("it is started again", () => entry("echo", "bad").host === "h1");
+    expect(await checker.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  test("that keeps it from ending holds up neither a new plan for long nor the others at all", async () => {
+    const stuck = 'host = "h1"\nmode = "never close"';
+    const { start, entry, write } = stage(table("echo", "stuck", stuck) + table("echo", "t2", 'host = "h2"'));
+    const checker = start();
+    await eventually("both are published", () => Boolean(entry("echo", "stuck") && entry("echo", "t2")));
+    write(table("echo", "t2", 'host = "h3"'));
+    checker.signal("SIGHUP");
+    await eventually("the other one has changed", () => entry("echo", "t2").host === "h3");
+    await untilLogged(checker, /the end of echo\/stuck took longer than 5000 ms; it is left behind/);
     expect(await checker.stop()).toEqual({ code: 0, signal: null });
   });
 

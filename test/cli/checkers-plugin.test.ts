@@ -153,6 +153,10 @@ describe("a plugin that cannot be used is exit code 2 and one clear line", () =>
     [`export const checker = { ${good.replace('"mine"', '"memcached"')} };`, /there is a checker "memcached" already/],
     [`export const checker = { ${good} };`, /mine: create\(\) must return a service with the method discover/],
     [
+      `export const checker = { ${good.replace("create() {}", "create: () => ({ discover() {}, open() {}, close: () => new Promise(() => {}) })")} };`,
+      /mine: a service that was never used cannot be closed: close\(\) took longer than 1000 ms/,
+    ],
+    [
       `export const checker = { ${good.replace("create() {}", 'create() { throw new Error("no host") }')} };`,
       /mine: create\(\) failed: no host/,
     ],
