@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import type { Clock } from "../../../src/core/clock.ts";
 import type { GroupStatus } from "../../../src/core/status.ts";
 import { systemClock } from "../../../src/lib/system-clock.ts";
@@ -88,6 +90,17 @@ describe("the exposition", () => {
     expect(value("confd_haproxy_checker_published", { ...TAG, server: "a:1" })).toBe(1);
     expect(value("confd_haproxy_checker_published_servers", TAG)).toBe(1);
   });
+});
+
+test("docs/monitoring.md describes every metric and no other, and its rules are YAML", async () => {
+  const page = readFileSync(new URL("../../../docs/monitoring.md", import.meta.url), "utf8");
+  const { families } = await scrape();
+  const rows = [...page.matchAll(/^\| (`[a-z_0-9`, ]+`) \|/gm)].flatMap(([, names = ""]) => names.match(/\w+/g) ?? []);
+  expect(rows.sort()).toEqual([...families.keys()].sort());
+  const used = new Set(page.match(/\bconfd_haproxy_[a-z_0-9]+/g));
+  expect([...used].filter((name) => !families.has(name))).toEqual([]);
+  const [, rules] = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = ""]) => parse(yaml));
+  expect(rules.groups[0].rules.length).toBeGreaterThan(10);
 });
 
 describe("a tag", () => {
