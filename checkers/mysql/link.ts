@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from "node:net";
+import { createConnection, isIP, type Socket } from "node:net";
 import type { Connection, TypeCast } from "mysql2";
 import type { Target } from "../../src/core/targets.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
@@ -49,8 +49,7 @@ export function openLink(driver: Driver, to: { target: Target; login: Login }, e
   const connection = driver.createConnection({
     // Our own socket: mysql2 tells of a FIN late, of its own destroy not at all, and has no abort.
     stream: socket,
-    host,
-    port,
+    host: hostToVerify(host),
     user: login.user,
     password: login.password,
     ...(login.ssl === undefined ? {} : { ssl: login.ssl }),
@@ -96,6 +95,15 @@ export function openLink(driver: Driver, to: { target: Target; login: Login }, e
       else socket.destroy();
     },
   };
+}
+
+/**
+ * mysql2 connects nowhere by itself here; the name is what it has the certificate checked for. For an IP address it
+ * passes none on, and Node then checks for `localhost`. With the dot of a full name it is passed on, and Node takes
+ * the dot off again before it compares.
+ */
+function hostToVerify(host: string): string {
+  return isIP(host) === 0 ? host : `${host}.`;
 }
 
 function watch(socket: Socket, connection: Connection, end: (error: Error) => void): void {
