@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/core/clock.ts";
-import { errorText } from "../../src/core/errors.ts";
+import { AppError, errorText } from "../../src/core/errors.ts";
 import type { Target } from "../../src/core/targets.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
 import type { Access } from "./access.ts";
@@ -39,7 +39,7 @@ const SWITCH = "+switch-master";
 
 /** Connects with the first look. */
 export function createSentinel(target: Target, context: SentinelContext): Sentinel {
-  const { clock, journal } = context;
+  const { journal } = context;
   const stop = new AbortController();
   const question = sentinelQuestion(context.masterName);
   // Its end changes nothing by itself, and the next look is told of it.
@@ -63,14 +63,13 @@ export function createSentinel(target: Target, context: SentinelContext): Sentin
   }
 
   async function ask(timeoutMs: number): Promise<SentinelReport | string> {
-    const askedMs = clock.monotonicMs();
     try {
       const work = (inner: AbortSignal) => conversation.ask(question, inner);
       const answer = await withDeadline("the Sentinel", timeoutMs, stop.signal, work);
       hangs = false;
       return readReport(answer);
     } catch (error) {
-      hangs = clock.monotonicMs() - askedMs >= timeoutMs;
+      hangs = error instanceof AppError && error.code === "E_TIMEOUT";
       return hangs ? `no answer within ${timeoutMs} ms` : errorText(error);
     }
   }

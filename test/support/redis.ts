@@ -96,6 +96,9 @@ export interface SentinelOptions {
   readonly password?: string;
 }
 
+/** Long enough for a busy machine: a second failover for no reason would be right, and not what a test asked for. */
+const DOWN_AFTER_MS = 1_000;
+
 /** What the Sentinels of the tests call their master. */
 export const MASTER_NAME = "m1";
 
@@ -117,7 +120,7 @@ async function startSentinel(address: string, { master }: RedisTrio, options: Se
     `dir ${dir}`,
     `sentinel announce-ip ${address}`,
     `sentinel monitor ${MASTER_NAME} ${master.address} ${master.port} ${quorum}`,
-    `sentinel down-after-milliseconds ${MASTER_NAME} 500`,
+    `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
     ...(options.password === undefined ? [] : [`sentinel auth-pass ${MASTER_NAME} ${options.password}`]),
     ...(options.lines ?? []),
