@@ -1,8 +1,5 @@
 /** How a server of some version has to be asked, and what it calls the grants for it. */
 export interface Dialect {
-  /** `MySQL 8.4.3`, `MariaDB 10.11.6`. */
-  readonly name: string;
-  readonly flavour: "mysql" | "mariadb";
   /** What it replicates: one row per source. */
   readonly showStatus: string;
   /** Who has registered as its replica. */
@@ -11,9 +8,7 @@ export interface Dialect {
   readonly selectIdentity: string;
   /** A replica that reports no host is listed with the address that it connects from. */
   readonly listsEverybody: boolean;
-  /** The privilege for `showStatus`. */
-  readonly statusGrant: string;
-  /** The privilege for `showReplicas`. */
+  /** The privilege for `showReplicas`; that for `showStatus` is named by the server when it refuses. */
   readonly replicasGrant: string;
 }
 
@@ -32,30 +27,22 @@ export function dialectOf(version: string): Dialect {
 function mysql(version: string): Dialect {
   const isNew = isAtLeast(version, [8, 0, 22]);
   return {
-    name: `MySQL ${plain(version)}`,
-    flavour: "mysql",
     showStatus: isNew ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS",
     showReplicas: isNew ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS",
     listsEverybody: false,
     selectIdentity: "SELECT @@server_id AS server_id, @@server_uuid AS server_uuid, @@global.read_only AS read_only",
-    statusGrant: "REPLICATION CLIENT",
     replicasGrant: "REPLICATION SLAVE",
   };
 }
 
 function mariadb(version: string): Dialect {
-  const isNew = isAtLeast(version, [10, 5, 2]);
   return {
-    name: `MariaDB ${plain(version)}`,
-    flavour: "mariadb",
     showStatus: "SHOW ALL SLAVES STATUS",
     showReplicas: "SHOW SLAVE HOSTS",
     // Seen on 10.11: the master fills in what a replica leaves out when it registers.
     listsEverybody: true,
     selectIdentity: "SELECT @@global.server_id AS server_id, NULL AS server_uuid, @@global.read_only AS read_only",
-    // Between 10.5.2 and 10.5.8 it was REPLICATION SLAVE ADMIN; the server's own error names the right one.
-    statusGrant: isNew ? "SLAVE MONITOR" : "REPLICATION CLIENT",
-    replicasGrant: isNew ? "REPLICATION MASTER ADMIN" : "REPLICATION SLAVE",
+    replicasGrant: isAtLeast(version, [10, 5, 2]) ? "REPLICATION MASTER ADMIN" : "REPLICATION SLAVE",
   };
 }
 
