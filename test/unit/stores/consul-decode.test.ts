@@ -7,15 +7,17 @@ interface Row {
   readonly key: string;
   readonly value: string | null;
   readonly index: number;
+  readonly holder?: string;
 }
 
 /** As Consul prints: fields in this order, sorted by key; compact, or indented by four as in `-dev` mode. */
 function print(rows: readonly Row[], indent = 0): Buffer {
-  const raws = rows.map(({ key, value, index }) => ({
+  const raws = rows.map(({ key, value, index, holder }) => ({
     LockIndex: 0,
     Key: key,
     Flags: 0,
     Value: value === null ? null : Buffer.from(value).toString("base64"),
+    ...(holder === undefined ? {} : { Session: holder }),
     CreateIndex: 1,
     ModifyIndex: index,
   }));
@@ -48,6 +50,22 @@ describe("reading Consul's answers", () => {
       { key: "haproxy/a", value: "Zürich 東京 𝄞\n", index: "2" },
       { key: "haproxy/b", value: "", index: "3" },
     ]);
+  });
+
+  test.each([0, 4])("who holds a key is told, also where only what changed is read (indent %i)", (indent) => {
+    const decoder = createDecoder();
+    const rows = rowsOf(1_000);
+    expect(decoder.decode(print(rows, indent)).holderOf("haproxy/k00500")).toBe("");
+    rows[500] = { ...(rows[500] as Row), index: 2_000, holder: "session-1" };
+    const taken = decoder.decode(print(rows, indent));
+    expect(taken.holderOf("haproxy/k00500")).toBe("session-1");
+    expect(taken.holderOf("haproxy/k00501")).toBe("");
+    expect(taken.holderOf("haproxy/k0050")).toBeUndefined();
+    expect(taken.revision).toBe(createDecoder().decode(print(rows, indent)).revision);
+    rows[500] = { ...(rows[500] as Row), index: 2_001, holder: "session-2" };
+    expect(decoder.decode(print(rows, indent)).holderOf("haproxy/k00500")).toBe("session-2");
+    rows.splice(500, 1);
+    expect(decoder.decode(print(rows, indent)).holderOf("haproxy/k00500")).toBeUndefined();
   });
 
   test("an answer that is not sorted by key is sorted", () => {
