@@ -40,7 +40,7 @@ const OPTIONS: readonly OptionSpec[] = [
     name: "ssl-verify",
     type: "boolean",
     default: true,
-    description: "with --ssl-ca: a server's certificate must name its host",
+    description: "check that a server's certificate names its host (with --ssl-ca)",
   },
   {
     name: "replicas",

@@ -1,7 +1,9 @@
+import { type Connection, createConnection } from "mysql2/promise";
 import { beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { type Mariadb, MONITOR, replicationSet, startMariadb } from "../support/mariadb.ts";
 import { type AskedService, watchReplicas } from "../support/mysqlslave.ts";
+import { releaseLater } from "../support/releases.ts";
 
 let master: Mariadb;
 let replica: Mariadb;
@@ -126,17 +128,20 @@ describe("the checker's own login", () => {
   });
 
   test("too many connections are the server's trouble: down", async () => {
-    await replica.sql("SET GLOBAL max_connections=10");
     const late = watchReplicas(master);
     await late.discover();
-    const { createConnection } = await import("mysql2/promise");
-    const login = { host: replica.address, port: replica.port, ...MONITOR };
-    const taken = await Promise.allSettled(Array.from({ length: 12 }, () => createConnection(login)));
-    try {
-      expect(await late.verdict(replica)).toEqual({ state: "down", reason: "Too many connections" });
-    } finally {
-      for (const one of taken) if (one.status === "fulfilled") one.value.destroy();
-    }
+    await replica.sql("SET GLOBAL max_connections=10");
+    const taken: Connection[] = [];
+    releaseLater("connections", () => {
+      for (const one of taken) one.destroy();
+    });
+    // The tenth is that of the probe that found it up.
+    await eventually("all are taken", async () => {
+      taken.push(await createConnection({ host: replica.address, port: replica.port, ...MONITOR }));
+      return taken.length === 9;
+    });
+    expect(await late.verdict(replica)).toEqual({ state: "down", reason: "Too many connections" });
+    taken.pop()?.destroy();
     await late.until(replica, "up");
   });
 
