@@ -3,13 +3,13 @@ import { type Target, targetName } from "../../src/core/targets.ts";
 
 /**
  * One spelling of a host, so that what Sentinel calls it can be compared with what the user does: names in small
- * letters without the last dot, IPv6 shortened, an IPv4 address inside IPv6 as such.
+ * letters, IPv6 shortened, an IPv4 address inside IPv6 as such.
  */
 export function plainHost(host: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
   if (mapped !== undefined) return mapped;
   if (isIP(host) === 6) return new SocketAddress({ address: host, family: "ipv6" }).address;
-  return host.toLowerCase().replace(/\.$/, "");
+  return host.toLowerCase();
 }
 
 /** {@link targetName} in one spelling. */

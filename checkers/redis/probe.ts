@@ -5,10 +5,8 @@ import { type Target, targetName } from "../../src/core/targets.ts";
 import type { Verdict } from "../../src/core/verdict.ts";
 import type { Access } from "./access.ts";
 import { isSameServer } from "./address.ts";
-import { createConversation, type Question } from "./conversation.ts";
+import { createConversation } from "./conversation.ts";
 import type { Council } from "./council.ts";
-import { problemIn } from "./problem.ts";
-import { encodeCommands } from "./resp.ts";
 import { findRole, type Master, PING_AND_ROLE } from "./role.ts";
 import type { Ruling } from "./ruling.ts";
 
@@ -19,8 +17,6 @@ export interface ProbeContext {
   /** Without Sentinels a server's own word counts. */
   readonly council?: Council;
 }
-
-const PING: Question = { bytes: encodeCommands([["PING"]]), replies: 1 };
 
 const DEFAULT_TIMEOUT_MS = 500;
 
@@ -55,10 +51,10 @@ export function createProbe(target: Target, context: ProbeContext): Probe {
       }
     },
     async ping({ signal }) {
-      const answer = await conversation.ask(PING, signal);
-      const problem = "problem" in answer ? answer.problem : problemIn("PING", answer.replies[0]);
+      // The role costs next to nothing more, and a master that was made a replica by hand keeps its connections.
+      const finding = findRole(await conversation.ask(PING_AND_ROLE, signal));
       // Any answer shows that it does not hang. One of which nothing follows must not count as a failure.
-      if (problem?.state === "down") throw new Error(problem.reason);
+      if (!("role" in finding) && finding.state === "down") throw new Error(finding.reason);
     },
     onLost(listener) {
       lost = listener;

@@ -37,14 +37,25 @@ export function problemIn(command: string, reply: Reply | undefined): Problem | 
   if (known !== undefined) return known;
   if (code === "NOPERM") return { state: "unknown", reason: `does not let this user run ${command} (NOPERM)` };
   if (error.startsWith("ERR unknown command")) return { state: "unknown", reason: `does not know ${command}` };
-  return { state: "down", reason: `${command}: ${error}` };
+  return { state: "down", reason: oneLine(`${command}: ${error}`) };
+}
+
+const LONGEST_REASON = 160;
+
+/** What a server has said, as it may stand in a log and in HAProxy's agent reply: one short printable line. */
+export function oneLine(text: string): string {
+  const line = text
+    .replaceAll(/[^\x20-\x7e]+/g, " ")
+    .replaceAll(/ {2,}/g, " ")
+    .trim();
+  return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 3)}...` : line;
 }
 
 /** The problem that the reply to AUTH tells of: never one of the server. */
 export function loginProblem(reply: Reply | undefined): Problem | undefined {
   if (!isReplyError(reply) || NEEDLESS_LOGIN.test(reply.error)) return undefined;
   const problem = problemIn("AUTH", reply);
-  return problem?.state === "unknown" ? problem : { state: "unknown", reason: `AUTH: ${reply.error}` };
+  return problem?.state === "unknown" ? problem : { state: "unknown", reason: oneLine(`AUTH: ${reply.error}`) };
 }
 
 /** The problem of a server that sent one error in place of all answers. */
@@ -64,5 +75,5 @@ export function tlsProblem(error: unknown): Problem | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, reason } = error as NodeJS.ErrnoException & { readonly reason?: unknown };
   if (code === undefined || !TLS_CODES.test(code)) return undefined;
-  return { state: "unknown", reason: `TLS: ${typeof reason === "string" ? reason : errorText(error)}` };
+  return { state: "unknown", reason: oneLine(`TLS: ${typeof reason === "string" ? reason : errorText(error)}`) };
 }

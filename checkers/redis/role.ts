@@ -1,6 +1,6 @@
 import { type Target, targetName } from "../../src/core/targets.ts";
 import type { Answer, Question } from "./conversation.ts";
-import { type Problem, problemIn } from "./problem.ts";
+import { oneLine, type Problem, problemIn } from "./problem.ts";
 import { encodeCommands, isReplyError, type Reply } from "./resp.ts";
 
 /** What a server that can take traffic says of itself. */
@@ -41,7 +41,7 @@ function readRole(reply: Reply | undefined): Finding | undefined {
   }
   if (role === "slave" && typeof second === "string" && typeof third === "number") {
     const master: Target = { host: second, port: third };
-    return { state: "down", reason: `is a replica of ${targetName(master)} (link ${String(link)})` };
+    return { state: "down", reason: oneLine(`is a replica of ${targetName(master)} (link ${String(link)})`) };
   }
   return role === "sentinel" ? { state: "down", reason: "is a Sentinel: name it with --sentinel" } : undefined;
 }

@@ -90,10 +90,6 @@ function connectedReplicas(role: Reply): number {
 /** What Sentinels watch. */
 export interface SentinelOptions {
   readonly count: number;
-  /** More lines of the configuration. */
-  readonly lines?: readonly string[];
-  /** The password of the servers. */
-  readonly password?: string;
 }
 
 /** Long enough for a busy machine: a second failover for no reason would be right, and not what a test asked for. */
@@ -105,28 +101,36 @@ export const MASTER_NAME = "m1";
 /** Starts Sentinels on `.11` and up and returns when each knows all the servers and all the others. */
 export async function startSentinels(trio: RedisTrio, options: SentinelOptions): Promise<readonly Redis[]> {
   const addresses = Array.from({ length: options.count }, (_, index) => `${trio.prefix}.${index + 11}`);
-  const sentinels = await Promise.all(addresses.map((address) => startSentinel(address, trio, options)));
+  const quorum = Math.floor(options.count / 2) + 1;
+  const start = (address: string) => startSentinel({ address, master: trio.master, quorum });
+  const sentinels = await Promise.all(addresses.map(start));
   await Promise.all(sentinels.map((sentinel) => untilAcquainted(sentinel, options.count)));
   return sentinels;
 }
 
-async function startSentinel(address: string, { master }: RedisTrio, options: SentinelOptions): Promise<Redis> {
+/** Starts one Sentinel and returns when it answers; whom it knows by then is another matter. */
+export async function startSentinel(options: {
+  readonly address: string;
+  readonly master: Pick<Server, "address" | "port">;
+  readonly quorum: number;
+  /** More lines of the configuration. */
+  readonly lines?: readonly string[];
+}): Promise<Redis> {
+  const { address, master, quorum, lines = [] } = options;
   const dir = tempDir("sentinel");
   const file = join(dir, "sentinel.conf");
-  const quorum = Math.floor(options.count / 2) + 1;
-  const lines = [
+  const all = [
     `port ${SENTINEL_PORT}`,
     `bind ${address}`,
     `dir ${dir}`,
     `sentinel announce-ip ${address}`,
+    ...lines,
     `sentinel monitor ${MASTER_NAME} ${master.address} ${master.port} ${quorum}`,
     `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
-    ...(options.password === undefined ? [] : [`sentinel auth-pass ${MASTER_NAME} ${options.password}`]),
-    ...(options.lines ?? []),
   ];
   // Sentinel writes into it what it has learnt, and reads it again when it is restarted.
-  writeFileSync(file, `${lines.join("\n")}\n`);
+  writeFileSync(file, `${all.join("\n")}\n`);
   const server = await startServer({
     what: `sentinel on ${address}`,
     address,
