@@ -43,7 +43,12 @@ async function main(): Promise<void> {
   const before = await read();
   const cpuBefore = cpuSeconds(checkers.pid);
   const beganMs = performance.now();
-  await sleep(MEASURED_SECONDS * 1_000);
+  // The most that is seen, not what happens to be there at the end: a heap grows until it is looked through.
+  let residentMostMib = 0;
+  while (performance.now() - beganMs < MEASURED_SECONDS * 1_000) {
+    residentMostMib = Math.max(residentMostMib, residentMib(checkers.pid));
+    await sleep(250);
+  }
   const cpu = cpuSeconds(checkers.pid) - cpuBefore;
   const seconds = (performance.now() - beganMs) / 1_000;
   const after = await read();
@@ -56,7 +61,7 @@ async function main(): Promise<void> {
     `  in ${seconds.toFixed(0)} s: ${rounds} rounds, ${probes} probes, ${after.failedProbes - before.failedProbes} of them not good (Redis replicas)`,
   );
   console.log(`  ${verdict("percent of one core", (100 * cpu) / seconds, 35)}`);
-  console.log(`  ${verdict("MiB resident", residentMib(checkers.pid), 200)}`);
+  console.log(`  ${verdict("MiB resident, at the most", residentMostMib, 200)}`);
   console.log(`  ${verdict("percent of the rounds more than 100 ms late", (100 * late) / rounds, 1)}`);
   if (rounds < 0.95 * TAGS * MEASURED_SECONDS) throw new Error(`only ${rounds} rounds: ticks were left out`);
   await releaseAll();

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { VERSION } from "../core/version.ts";
+import { keepHeapSmall } from "../lib/small-heap.ts";
 import { createWake } from "../lib/wake.ts";
 import { surviveFaults } from "./checkers-faults.ts";
 import { followFiles } from "./checkers-follow.ts";
@@ -33,6 +34,7 @@ type Reading = Parameters<ReadPlan>[0];
 
 /** Checks and publishes until told to stop. Rejects with AppError for options that cannot work, and for a bug. */
 export async function runCheckers(options: CheckersOptions, world: CheckersWorld): Promise<void> {
+  keepHeapSmall();
   const stop = new AbortController();
   // A listener per tag: many by design, none left behind.
   setMaxListeners(0, world.stop, stop.signal);
