@@ -9,6 +9,7 @@ export async function runProcess(
   command: (argv: readonly string[], signals: Signals) => Promise<number>,
 ): Promise<void> {
   const signals = listenToSignals();
+  process.stdout.on("error", ignoreClosedPipe);
   try {
     process.exitCode = await command(process.argv.slice(2), signals);
   } catch (error) {
@@ -28,6 +29,11 @@ export function reportError(error: unknown): void {
   const known = error instanceof AppError;
   const text = known ? `error[${error.code}] ${errorText(error)}` : `error[E_INTERNAL] ${stackOf(error)}`;
   process.stderr.write(`${text}\n${known && error.hint !== undefined ? `  hint: ${error.hint}\n` : ""}`);
+}
+
+/** `… --help | head`: whoever has read enough may close the pipe. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 function stackOf(error: unknown): string {
