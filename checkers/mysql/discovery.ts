@@ -93,8 +93,10 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       } catch (error) {
         assumePublished(call.published);
         const list = current();
-        // A list that is new is worth more than the error, which the next round tells.
-        if (list !== delivered || options.replicas !== undefined) return deliver(list, call);
+        const isNew = list !== delivered && known.targets.length > 0;
+        // A list that is new is worth more than the error, which the next round tells. The master alone is no list:
+        // it would take the place of a replica that is published and only cannot be found at this moment.
+        if (isNew || options.replicas !== undefined) return deliver(list, call);
         const reason = verdictAboutUs(error)?.reason;
         const cause = reason === undefined ? error : new Error(reason, { cause: error });
         throw new Error(`the master ${targetName(master.target)} does not tell its replicas`, { cause });

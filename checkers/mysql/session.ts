@@ -2,7 +2,7 @@ import type { Target } from "../../src/core/targets.ts";
 import type { Dialect } from "./dialect.ts";
 import { type Link, openLink, type Row } from "./link.ts";
 import type { ReadLogin } from "./login.ts";
-import { isDenied, serverErrno } from "./server-error.ts";
+import { serverErrno, verdictAboutUs } from "./server-error.ts";
 
 /** A kept connection to one server, made at the first question and again when it is needed and gone. */
 export interface Session {
@@ -60,8 +60,8 @@ export function createSession({ target, login, onLost }: SessionOptions): Sessio
   function tidy(error: unknown): void {
     // A refused login ends the connection too, though mysql2 does not call it fatal.
     if (link?.isOpen !== true || !isAnswer(error)) drop();
-    // What a connection may do is settled when it logs in: a grant that is made now counts for the next one.
-    else if (isDenied(error)) leave();
+    // What a connection may do is settled when it logs in: what is mended there now counts for the next one.
+    else if (verdictAboutUs(error) !== undefined) leave();
   }
 
   async function exchange<T>(signal: AbortSignal, work: (link: Link) => Promise<T>): Promise<T> {

@@ -250,6 +250,18 @@ test("a grant that is revoked on all servers changes nothing, and says what is m
   expect(checker.moves).toEqual([]);
 });
 
+test("a checker that starts without the grants leaves a published replica alone", async () => {
+  const { master, one, checker } = await stage();
+  await master.sql("REVOKE PROCESS, REPLICATION MASTER ADMIN ON *.* FROM 'monitor'@'127.%'");
+  const second = await start(optionsFor(master), { type: "file", path: checker.store.name.replace(/^file:/, "") });
+  await eventually("it is told", () => second.messages("warn").some((line) => line.includes("GRANT PROCESS")));
+  await eventually("it is watched all the same", () =>
+    second.messages().some((line) => line.includes(`${one.server} stays published`)),
+  );
+  await settle(second);
+  expect([second.moves, checker.moves]).toEqual([[one.server], []]);
+});
+
 test("over Consul it is the same, with the ancestor's entry", async () => {
   const { address, port } = await startConsul();
   const consul: StoreOptions = { type: "consul", addresses: [{ host: address, port }], consistency: "default" };

@@ -107,7 +107,7 @@ describe("a replica of a living master", () => {
 describe("the checker's own login", () => {
   test("with a wrong password nothing can be told, and the password is in no word of it", async () => {
     const wrong = watchReplicas(master, { password: "hunter2" });
-    await expect(wrong.discover().then(() => wrong.discover())).rejects.toThrow("does not tell its replicas");
+    await expect(wrong.discover()).rejects.toThrow("does not tell its replicas");
     const verdict = await wrong.verdict(replica);
     expect(verdict).toMatchObject({ state: "unknown", reason: expect.stringContaining("Access denied for user") });
     expect(JSON.stringify([verdict, wrong.logger.lines])).not.toContain("hunter2");
