@@ -54,7 +54,7 @@ function createLogin(options: OptionValues, names: LoginNames): Login {
   const password = text(options[names.password]);
   const file = text(options[names.passwordFile]);
   if (password !== undefined && file !== undefined) {
-    throw new AppError("E_USAGE", `${names.password} and --${names.passwordFile} are both given`);
+    throw new AppError("E_USAGE", `the ${names.password} and --${names.passwordFile} are both given`);
   }
   if (file !== undefined) return async (signal) => auth(user, await readPassword(file, names.passwordFile, signal));
   if (password !== undefined) return async () => auth(user, password);
@@ -78,7 +78,7 @@ async function readPassword(file: string, option: string, signal: AbortSignal): 
       cause: error,
     });
   }
-  const password = content.replace(/\r?\n$/, "");
+  const [password = ""] = content.split(/\r?\n/, 1);
   if (password === "") throw new Error(`--${option} is empty`);
   return password;
 }

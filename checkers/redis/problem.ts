@@ -35,7 +35,7 @@ export function problemIn(command: string, reply: Reply | undefined): Problem | 
   const code = error.split(" ", 1)[0] ?? "";
   const known = BY_CODE[code] ?? BY_TEXT.find(([begins]) => error.startsWith(begins))?.[1];
   if (known !== undefined) return known;
-  if (code === "NOPERM") return { state: "unknown", reason: `does not let this user run ${command} (NOPERM)` };
+  if (code === "NOPERM") return denied(command);
   if (error.startsWith("ERR unknown command")) return { state: "unknown", reason: `does not know ${command}` };
   return { state: "down", reason: oneLine(`${command}: ${error}`) };
 }
@@ -49,6 +49,13 @@ export function oneLine(text: string): string {
     .replaceAll(/ {2,}/g, " ")
     .trim();
   return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 3)}...` : line;
+}
+
+/** What to grant is told as it stands in a rule of Redis's ACL. */
+function denied(command: string): Problem {
+  const channel = command === "SUBSCRIBE" ? " &+switch-master" : "";
+  const rule = `+${command.toLowerCase().replace(" ", "|")}${channel}`;
+  return { state: "unknown", reason: `does not let this user run ${command} (NOPERM): ACL SETUSER <user> ${rule}` };
 }
 
 /** The problem that the reply to AUTH tells of: never one of the server. */

@@ -34,7 +34,7 @@ describe("a server with a password", () => {
     expect((await asking.verdict(server)).reason).toBe("--password-file is empty");
     writeFileSync(file, "wrong\n");
     expect((await asking.verdict(server)).reason).toContain("WRONGPASS");
-    writeFileSync(file, `${SECRET}\n`);
+    writeFileSync(file, `${SECRET}\nwhatever stands below\n`);
     expect((await asking.verdict(server)).state).toBe("up");
     // The connection is kept: what the file holds by now matters only for the next one.
     writeFileSync(file, "wrong\n");
@@ -51,10 +51,13 @@ describe("a server with a password", () => {
     const login = { user: "checker", password: `${SECRET}2` };
     expect(await asks(server, login)).toMatchObject({ state: "up" });
     await server.command("ACL", "SETUSER", "checker", "-role");
-    const denied = { state: "unknown", reason: "does not let this user run ROLE (NOPERM)" };
+    const denied = { state: "unknown", reason: "does not let this user run ROLE (NOPERM): ACL SETUSER <user> +role" };
     expect(await asks(server, login)).toEqual(denied);
     await server.command("ACL", "SETUSER", "checker", "-ping", "+role");
-    expect(await asks(server, login)).toEqual({ ...denied, reason: "does not let this user run PING (NOPERM)" });
+    expect(await asks(server, login)).toEqual({
+      ...denied,
+      reason: "does not let this user run PING (NOPERM): ACL SETUSER <user> +ping",
+    });
   });
 });
 
@@ -118,7 +121,7 @@ describe("a Sentinel with a password", () => {
       return asking.messages().length > 0;
     });
     expect(asking.messages()).toEqual([
-      `redismaster r1: cannot listen to Sentinel ${sentinel.server} (does not let this user run SUBSCRIBE (NOPERM)): it is only asked, each --interval`,
+      `redismaster r1: cannot listen to Sentinel ${sentinel.server} (does not let this user run SUBSCRIBE (NOPERM): ACL SETUSER <user> +subscribe &+switch-master): it is only asked, each --interval`,
     ]);
   });
 });
