@@ -1,6 +1,6 @@
 import type { Published } from "../core/published.ts";
 import { publishedNames } from "../core/published.ts";
-import type { GroupCounters, GroupStatus } from "../core/status.ts";
+import { type GroupCounters, type GroupStatus, NOT_ASKED } from "../core/status.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Member } from "./member.ts";
 import type { Publication } from "./publication.ts";
@@ -31,7 +31,7 @@ export function readStatus(sources: StatusSources): GroupStatus {
     servers: sources.members().map(({ name, memory, verdict }) => ({
       name,
       health: memory.health,
-      reason: verdict?.reason ?? "not asked yet",
+      reason: verdict?.reason ?? NOT_ASKED,
       published: published?.includes(name) ?? false,
     })),
   };
