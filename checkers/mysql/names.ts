@@ -22,8 +22,11 @@ interface Resolved {
   readonly untilMs: number;
 }
 
+/** The addresses of a name; rejects when there is none or nobody to ask. */
+type Resolve = (host: string) => Promise<readonly string[]>;
+
 /** Knows no name at first. */
-export function createNames(clock: Clock): Names {
+export function createNames(clock: Clock, resolver: Resolve = resolveHere): Names {
   const cache = new Map<string, Resolved>();
 
   async function resolve(
@@ -35,9 +38,8 @@ export function createNames(clock: Clock): Names {
     if (known !== undefined && clock.monotonicMs() < known.untilMs) return known.addresses;
     let addresses: readonly string[] | undefined;
     try {
-      const ask = () => lookup(host, { all: true });
-      const found = await withDeadline(`resolving ${host}`, timeoutMs / SHARE_OF_TIMEOUT, signal, ask);
-      addresses = found.map(({ address }) => address);
+      const limitMs = timeoutMs / SHARE_OF_TIMEOUT;
+      addresses = await withDeadline(`resolving ${host}`, limitMs, signal, () => resolver(host));
     } catch (error) {
       if (signal.aborted) throw error;
       // Not resolved here, for whatever reason: the caller says what it could not tell.
@@ -56,4 +58,9 @@ export function createNames(clock: Clock): Names {
       return first.some((address) => second.includes(address));
     },
   };
+}
+
+async function resolveHere(host: string): Promise<readonly string[]> {
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => address);
 }

@@ -6,6 +6,7 @@ import { parseStatus, type SourceName } from "../../../checkers/mysql/status.ts"
 import { mysqlslave } from "../../../checkers/mysqlslave.ts";
 import type { OptionValues } from "../../../src/core/option.ts";
 import { systemClock } from "../../../src/lib/system-clock.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 import { serviceContext } from "../../support/service-context.ts";
 
 const call = { signal: new AbortController().signal, timeoutMs: 5_000 };
@@ -78,6 +79,32 @@ describe("names", () => {
 
   test("that cannot be resolved here tell nothing", async () => {
     expect(await createNames(systemClock).areSame("no-such-name.invalid", "127.0.0.1", call)).toBeUndefined();
+  });
+});
+
+describe("names that are resolved", () => {
+  test("are asked for once in half a minute, also when there is none", async () => {
+    const clock = createFakeClock();
+    const asked: string[] = [];
+    const names = createNames(clock, async (host) => {
+      asked.push(host);
+      if (host === "nobody") throw new Error("no such name");
+      return ["10.0.0.2"];
+    });
+    for (let round = 0; round < 3; round++) {
+      expect(await names.areSame("db1", "10.0.0.2", call)).toBe(true);
+      expect(await names.areSame("nobody", "10.0.0.2", call)).toBeUndefined();
+      await clock.advance(10_000);
+    }
+    expect(asked).toEqual(["db1", "nobody"]);
+    await clock.advance(10_000);
+    await names.areSame("db1", "10.0.0.2", call);
+    expect(asked).toEqual(["db1", "nobody", "db1"]);
+  });
+
+  test("with a name server that hangs tell nothing, within a part of the time", async () => {
+    const names = createNames(systemClock, () => new Promise(() => {}));
+    expect(await names.areSame("db1", "10.0.0.2", { ...call, timeoutMs: 30 })).toBeUndefined();
   });
 });
 
