@@ -62,6 +62,7 @@ beforeEach(() => {
     "redis-server",
     "redis-sentinel",
     "mariadbd",
+    "openssl",
     "setpriv",
     "systemd-notify",
     "consul",

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
+import { findBinary } from "../support/launch.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
 import { type Mariadb, startMariadb } from "../support/mariadb.ts";
 import { watchReplicas } from "../support/mysqlslave.ts";
@@ -129,7 +130,7 @@ function certificate(name: string, altNames: string): void {
 }
 
 function openssl(...args: readonly string[]): void {
-  execFileSync("openssl", args, { cwd: dir, stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync(findBinary("openssl"), args, { cwd: dir, stdio: ["ignore", "ignore", "pipe"] });
 }
 
 function copy(from: string, to: string): void {
