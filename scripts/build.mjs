@@ -10,7 +10,6 @@ const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
 
 /** What a run that finds nothing to do does not need. */
 const LAZY_PACKAGES = [
-  "@redis/client",
   "diff",
   "execa",
   "memjs",

@@ -83,7 +83,7 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
       counters.probes += 1;
       if (verdict.state !== "up") counters.failedProbes += 1;
       uncertainty.judged(member.name, verdict);
-      if (before !== member.memory) split.look(members(), publishedNow());
+      split.look(members(), publishedNow());
       chooser.judged(member, healthNews(member, verdict, { before, thresholds }), before !== member.memory);
     },
     doubted: (member) => chooser.doubted(member),

@@ -119,10 +119,13 @@ describe.each(kinds)("checkers memcached over %s", (name, start) => {
     await one.kill();
     await untilPublished(checker, two);
     timings.push(`kill -9 to the new entry in ${name}: ${(performance.now() - beganMs).toFixed(1)} ms`);
-    expect(checker.messages().slice(-2)).toEqual([
-      `memcached mem11211: ${one.server} is down (connection refused, 2 of 2); publishing ${two.server}`,
-      expect.stringContaining(`memcached mem11211: ${two.server} is published, `),
-    ]);
+    // The entry may be seen before the store has told the checker that it is in.
+    await eventually("the checker says so", () =>
+      checker.messages().some((line) => line.startsWith(`memcached mem11211: ${two.server} is published, `)),
+    );
+    expect(checker.messages()).toContainEqual(
+      expect.stringMatching(new RegExp(`${one.server} is down \\(connection (refused|reset), 2 of 2\\)`)),
+    );
     await one.restart();
     await eventually("the first one is seen again", () =>
       checker.messages().includes(`memcached mem11211: ${one.server} is up again`),
@@ -200,7 +203,15 @@ test("a connection that the server closes for being idle moves nothing", async (
   const prefix = await loopbackPrefix();
   const one = await startMemcached({ address: `${prefix}.2`, args: ["-o", "idle_timeout=1"] });
   const two = await startMemcached({ address: `${prefix}.3` });
-  const checker = await startChecker([one, two], { type: "file", path: tempDir("store") }, { intervalMs: 5_000 });
+  const checker = await startChecker(
+    [one, two],
+    { type: "file", path: tempDir("store") },
+    {
+      intervalMs: 5_000,
+      // A server that is pinged is never idle.
+      pulseMs: 0,
+    },
+  );
   await untilPublished(checker, one);
   const before = await connectionsSoFar(one);
   await eventually(

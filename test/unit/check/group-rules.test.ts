@@ -235,6 +235,22 @@ describe("a kind of which only one server can rightly be up", () => {
     expect(run.writes).toEqual([1]);
   });
 
+  test("a handover is no split, though the new one is heard before the old one was asked again", async () => {
+    const run = group([1, 2]);
+    run.checker.exclusive = "say that they are the master";
+    run.checker.behaviour.set(2, "down");
+    await run.start();
+    await run.clock.advance(1_500);
+    run.checker.behaviour.set(2, "up");
+    run.checker.lose(2);
+    await run.clock.advance(100);
+    run.checker.behaviour.set(1, "down");
+    await run.clock.advance(5_000);
+    expect(run.published()).toBe(2);
+    expect(run.logger.messages("error")).toEqual([]);
+    expect(run.status()?.counters.splits).toBe(0);
+  });
+
   test("nothing published: the one with the better rank wins", async () => {
     const run = group([1, 2]);
     run.checker.exclusive = "say that they are the master";
