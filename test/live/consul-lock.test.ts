@@ -144,22 +144,25 @@ describe("a lock changes nothing but the holder", () => {
     expect(snapshots).toHaveLength(2);
   });
 
-  test("a value that is written while the lock is taken is not overwritten by it", async () => {
+  test("a value that is written while the lock is taken, or given up, is not overwritten by it", async () => {
     await consul.kv.put(KEY, "0");
-    let stopped = false;
-    const writer = (async () => {
-      let last = 0;
-      while (!stopped) {
-        last += 1;
-        await consul.kv.put(KEY, `${last}`);
-      }
-      return last;
-    })();
-    const store = await open();
-    for (let turn = 0; turn < 20; turn++) await (await store.lock(KEY, call)).release(call);
-    stopped = true;
-    const last = await writer;
-    expect(await consul.kv.get(KEY)).toBe(`${last}`);
+    const relay = await startRelay(consul);
+    const store = await open([relay]);
+    const taking = relay.hold(/\/v1\/txn/);
+    const waiter = asking(store);
+    const take = await taking;
+    await consul.kv.put(KEY, "1");
+    take();
+    const lock = await eventually("the lock", () => waiter.lock);
+    expect(await consul.kv.get(KEY)).toBe("1");
+    const releasing = relay.hold(/\/v1\/txn/);
+    const released = lock.release(call);
+    const release = await releasing;
+    await consul.kv.put(KEY, "2");
+    release();
+    await released;
+    expect(await consul.kv.get(KEY)).toBe("2");
+    expect(await holderOf()).toBeUndefined();
   });
 });
 
@@ -210,6 +213,26 @@ describe("a leader that lost its session", () => {
     expect(await lock.delete(KEY, call)).toBe(false);
     expect(await lock.lost).toMatch(/session/);
     expect(await consul.kv.get(KEY)).toBe("2");
+  });
+
+  test.each(["put", "delete"] as const)("a %s of it that was on its way meanwhile arrives as nothing", async (what) => {
+    await consul.kv.put(KEY, "1");
+    const relay = await startRelay(consul);
+    const store = await open([relay]);
+    const lock = await store.lock(KEY, call);
+    const held = relay.hold(/\/v1\/txn/);
+    const ifIndex = (await store.get(KEY, call))?.index ?? "";
+    const [plain, conditional] = [call, { ...call, ifIndex }];
+    const write = (one: typeof plain) => (what === "put" ? lock.put(KEY, "stale", one) : lock.delete(KEY, one));
+    const late = write(plain);
+    const letGo = await held;
+    await endSession(await holderOf());
+    const next = await (await open()).lock(KEY, call);
+    letGo();
+    expect(await late).toBe(false);
+    expect(await write(conditional)).toBe(false);
+    expect(await consul.kv.get(KEY)).toBe("1");
+    expect(await next.put(KEY, "2", call)).toBe(true);
   });
 
   test("cannot write either where nobody has taken the key since", async () => {
@@ -399,12 +422,13 @@ describe("health checks of the session", () => {
 });
 
 describe("locks of many tags in one process", () => {
-  const keys = Array.from({ length: 200 }, (_, i) => `haproxy/memcached/t${i}`);
+  // More than Consul lets one client have connections: 200.
+  const keys = Array.from({ length: 300 }, (_, i) => `haproxy/memcached/t${i}`);
   const queriesOf = (relay: Relay) => relay.requests.filter((line) => line.includes("index="));
 
   test("one blocking query waits for all of them, and one more holds them", async () => {
     const theirs = await open();
-    await Promise.all(keys.map((key) => consul.kv.put(key, "1")));
+    await Promise.all(keys.map((key) => theirs.put(key, "1", call)));
     await Promise.all(keys.map((key) => theirs.lock(key, call)));
     const relay = await startRelay(consul);
     const store = await open([relay]);

@@ -14,6 +14,8 @@ export interface Relay {
   mend(): Promise<void>;
   /** Passes the next request that matches on and then ends its connection in place of the answer. */
   swallowAnswerTo(pattern: RegExp): void;
+  /** Holds the next request that matches back; resolves when it has come, with the way to let it go on. */
+  hold(pattern: RegExp): Promise<() => void>;
 }
 
 /** Opens a relay to `target` that ends with the test. */
@@ -22,6 +24,7 @@ export async function startRelay(target: { readonly address: string; readonly po
   const requests: string[] = [];
   const open = new Set<Socket>();
   let swallowed: RegExp | undefined;
+  let held: { readonly pattern: RegExp; come(letGo: () => void): void } | undefined;
 
   const server = createServer((client) => {
     const upstream = createConnection({ host: target.address, port: target.port });
@@ -43,7 +46,10 @@ export async function startRelay(target: { readonly address: string; readonly po
         swallowed = undefined;
         mute = true;
       }
-      upstream.write(data);
+      if (held?.pattern.test(line)) {
+        held.come(() => upstream.write(data));
+        held = undefined;
+      } else upstream.write(data);
     });
     upstream.on("data", (data) => {
       if (mute) client.destroy();
@@ -67,6 +73,10 @@ export async function startRelay(target: { readonly address: string; readonly po
     swallowAnswerTo(pattern) {
       swallowed = pattern;
     },
+    hold: (pattern) =>
+      new Promise((come) => {
+        held = { pattern, come };
+      }),
   };
 }
 
