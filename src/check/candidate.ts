@@ -1,3 +1,4 @@
+import type { Health } from "../core/damper.ts";
 import type { Candidate } from "../core/policy.ts";
 import type { Member } from "./member.ts";
 
@@ -17,10 +18,15 @@ export function toCandidate(member: Member, nowMs: number, { timeoutMs, threshol
     health: memory.health,
     justSeenUp: verdict?.state === "up" && fresh && memory.against === 0,
     asking: asking || isStale(member, nowMs, timeoutMs),
+    recovering: !isUsableHealth(memory.health) && verdict?.state === "up" && fresh,
     proven: memory.health === "up" && memory.ups >= thresholds.rise,
     ...(verdict?.state === "up" && verdict.rank !== undefined ? { rank: verdict.rank } : {}),
     ...(verdict?.state === "down" && verdict.makeshift !== undefined ? { makeshift: verdict.makeshift } : {}),
   };
+}
+
+function isUsableHealth(health: Health): boolean {
+  return health === "up" || health === "unseen";
 }
 
 /** Counts as up by an answer that is too old to publish it for: to be asked once more before that. */

@@ -87,6 +87,19 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     if (obstacle() === undefined) context.background(carryOut(decision, published));
   }
 
+  let publishedBefore = "";
+
+  /** Whoever published a server that is down from here has perhaps seen it come back earlier: it is asked before it is replaced. */
+  function askNewlyPublished(): void {
+    const names = publishedNow(publication);
+    if (names.join() === publishedBefore) return;
+    publishedBefore = names.join();
+    for (const member of members()) {
+      const { health } = member.memory;
+      if (names.includes(member.name) && (health === "down" || health === "drain")) void member.check();
+    }
+  }
+
   function askStale(): void {
     const nowMs = clock.monotonicMs();
     for (const member of members()) {
@@ -132,7 +145,10 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
         if (other !== member) void other.check();
       }
     },
-    reconsider: () => evaluate(),
+    reconsider() {
+      askNewlyPublished();
+      evaluate();
+    },
     get searching() {
       return searching;
     },

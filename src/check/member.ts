@@ -120,6 +120,8 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
 
   function start(delayMs: number): Promise<void> {
     if (running !== undefined) return running;
+    // At once, not when the question goes out: whoever asks for a check may decide in the same breath.
+    asking = true;
     const begun = settle(delayMs).finally(() => {
       asking = false;
       running = undefined;

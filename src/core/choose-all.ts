@@ -1,4 +1,4 @@
-import { best, compareRanks, isHopeful, isReady, isUsable, pick } from "./choosing.ts";
+import { best, compareRanks, isHopeful, isReady, pick, stays } from "./choosing.ts";
 import type { Candidate, Choice, View } from "./policy.ts";
 import { choiceOf } from "./published.ts";
 import { targetName } from "./targets.ts";
@@ -13,7 +13,7 @@ export function chooseAll(view: View, minServers: number): Choice {
   const newcomers = regular.filter((one) => !isNamed(view, one));
   // All at once at the start, instead of one write for each answer.
   if (view.names.length === 0 && newcomers.some(isHopeful)) return { action: "wait" };
-  const healthy = regular.filter((one) => (isNamed(view, one) ? isUsable(one) : joins(view, one)));
+  const healthy = regular.filter((one) => (isNamed(view, one) ? stays(one) : joins(view, one)));
   const chosen = fillUp(healthy, { view, regular, minServers });
   if (chosen.length === 0) return serveAlone(view, regular);
   const choice = toChoice(view, chosen);
@@ -52,7 +52,7 @@ function serveAlone(view: View, regular: readonly Candidate[]): Choice {
   if (regular.some(isHopeful)) return { action: "wait" };
   const lastResorts = view.candidates.filter(({ target }) => target.lastResort === true);
   const found =
-    lastResorts.find((one) => isNamed(view, one) && isUsable(one)) ?? pick(lastResorts, view.current !== undefined);
+    lastResorts.find((one) => isNamed(view, one) && stays(one)) ?? pick(lastResorts, view.current !== undefined);
   if (found === "wait") return { action: "wait" };
   return found === undefined ? { action: "none" } : toChoice(view, [found]);
 }
@@ -70,7 +70,7 @@ function toChoice(view: View, chosen: readonly Candidate[]): Choice {
 
 /** Sticky as well, but a healthy one comes before one that only fills up. */
 function firstOf({ current }: View, chosen: readonly Candidate[]): Candidate | undefined {
-  const usable = chosen.filter(isUsable);
+  const usable = chosen.filter(stays);
   const among = usable.length > 0 ? usable : chosen;
   return current !== undefined && among.includes(current) ? current : best(among);
 }

@@ -1,11 +1,11 @@
-import { best, type Found, isReady, isUsable, pick } from "./choosing.ts";
+import { best, type Found, isReady, pick, stays } from "./choosing.ts";
 import type { Candidate, Choice, View } from "./policy.ts";
 import { targetName } from "./targets.ts";
 
 /** The one server to publish: see `decide`, which puts the rest of the policy around it. */
 export function chooseOne(view: View): Choice {
   const { candidates, current } = view;
-  if (current === undefined || !isUsable(current)) {
+  if (current === undefined || !stays(current)) {
     return toChoice(pick(candidates, current !== undefined), whyPublish(view));
   }
   return leaveLastResort(candidates, current) ?? keep(view, current);

@@ -9,6 +9,14 @@ export function isUsable({ health }: Candidate): boolean {
   return health === "up" || health === "unseen";
 }
 
+/**
+ * It stays if it is published. One on its way back too: whoever published it has perhaps seen it come back earlier, and
+ * `rise` is for choosing a server, not for taking it away.
+ */
+export function stays(candidate: Candidate): boolean {
+  return isUsable(candidate) || candidate.recovering;
+}
+
 /** It may be published: seen healthy just now, and no other answer on its way. */
 export function isReady({ health, justSeenUp, asking }: Candidate): boolean {
   return health === "up" && justSeenUp && !asking;

@@ -11,6 +11,8 @@ export interface Candidate {
   readonly justSeenUp: boolean;
   /** It is being asked at this moment, or about to be. */
   readonly asking: boolean;
+  /** It counts as down, but has just been seen up: on its way back. */
+  readonly recovering: boolean;
   /** It was found healthy `rise` times in a row. */
   readonly proven: boolean;
   /** Of its latest verdict. */

@@ -181,11 +181,11 @@ async function play(random: Random, ha: boolean): Promise<void> {
   await eventually("the first entry", () => publishedPort(stage) !== undefined);
   for (let fault = 0; fault < FAULTS; fault++) {
     await quiet(stage);
-    const others = [...stage.dead];
-    for (const port of others) if (others.length > 1 || random.chance(0.5)) revive(stage, port);
     await disturb(stage);
     await quiet(stage);
     const before = publishedPort(stage) ?? 0;
+    const others = [...stage.dead];
+    for (const port of others) if (others.length > 1 || random.chance(0.5)) revive(stage, port);
     kill(stage, before);
     await eventually("the entry to move", () => publishedPort(stage) !== before);
   }

@@ -84,6 +84,19 @@ describe("several checkers", () => {
     await Promise.all(running);
   });
 
+  test.each([1, 3])("who saw a dead server come back earlier is believed after a look (rise %i)", async (rise) => {
+    const { start, store, checker, clock, writes } = group([1, 2], { thresholds: { rise, fall: 2 } });
+    await start();
+    checker.behaviour.set(1, "down");
+    await clock.advance(2_000);
+    expect(writes).toEqual([1, 2]);
+    // Between two rounds: 1 is back, 2 dies, and another checker has seen both already.
+    checker.behaviour.set(1, "up").set(2, "down");
+    store.set(KEY, entryOf(1));
+    await clock.advance(30_000);
+    expect(writes).toEqual([1, 2]);
+  });
+
   test("a server that was replaced once and was healthy since is replaced at once when it fails again", async () => {
     const { start, store, checker, clock, writes } = group([1, 2]);
     await start();

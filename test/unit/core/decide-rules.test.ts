@@ -10,7 +10,15 @@ const ABSENT: Published = { state: "absent" };
 
 function candidate(port: number, health: Candidate["health"], more: Partial<Candidate> = {}): Candidate {
   const target = { host: "h", port };
-  return { target, health, justSeenUp: health === "up", asking: false, proven: health === "up", ...more };
+  return {
+    target,
+    health,
+    justSeenUp: health === "up",
+    asking: false,
+    recovering: false,
+    proven: health === "up",
+    ...more,
+  };
 }
 
 function master(health: Candidate["health"], more: Partial<Candidate> = {}): Candidate {
@@ -107,6 +115,18 @@ describe("one server is published", () => {
       [candidate(1, "up", { proven: false }), master("down")],
       entry(9),
       "publish 1 of 1",
+    ],
+    [
+      "a published server that is on its way back stays: whoever published it has seen more of it",
+      [candidate(1, "up"), candidate(2, "down", { recovering: true })],
+      entry(2),
+      "keep 2",
+    ],
+    [
+      "one that is on its way back is not published before it has come",
+      [candidate(1, "down"), candidate(2, "down", { recovering: true })],
+      entry(1),
+      "leave none-up",
     ],
     ["all down, the last resort too", [candidate(1, "down"), master("down")], entry(1), "leave none-up"],
     [

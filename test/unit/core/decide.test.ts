@@ -17,6 +17,7 @@ function candidate(port: number, health: Candidate["health"], more: Partial<Cand
     justSeenUp: health === "up",
     asking: false,
     proven: health === "up",
+    recovering: false,
     ...more,
   };
 }
