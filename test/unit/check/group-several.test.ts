@@ -85,7 +85,7 @@ describe("several checkers", () => {
   });
 
   test.each([1, 3])("who saw a dead server come back earlier is believed after a look (rise %i)", async (rise) => {
-    const { start, store, checker, clock, writes } = group([1, 2], { thresholds: { rise, fall: 2 } });
+    const { start, store, checker, clock, writes } = group([1, 2, 3], { thresholds: { rise, fall: 2 } });
     await start();
     checker.behaviour.set(1, "down");
     await clock.advance(2_000);
