@@ -86,15 +86,15 @@ describe("several checkers", () => {
 
   test.each([1, 3])("who saw a dead server come back earlier is believed after a look (rise %i)", async (rise) => {
     const { start, store, checker, clock, writes } = group([1, 2, 3], { thresholds: { rise, fall: 2 } });
-    await start();
+    store.set(KEY, entryOf(2));
     checker.behaviour.set(1, "down");
+    await start();
     await clock.advance(2_000);
-    expect(writes).toEqual([1, 2]);
     // Between two rounds: 1 is back, 2 dies, and another checker has seen both already.
     checker.behaviour.set(1, "up").set(2, "down");
     store.set(KEY, entryOf(1));
     await clock.advance(30_000);
-    expect(writes).toEqual([1, 2]);
+    expect(writes).toEqual([]);
   });
 
   test("a server that was replaced once and was healthy since is replaced at once when it fails again", async () => {
