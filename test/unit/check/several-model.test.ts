@@ -94,6 +94,11 @@ function play({ ports, lines, ha }: Play) {
     heal: (port: number) => {
       for (const checker of scripted) checker.behaviour.set(port, "up");
     },
+    /** One checker alone learns of it before its next round. */
+    loseAt: (port: number, at: number) => scripted[at]?.lose(port),
+    setAll: (port: number, behaviour: "up" | "down") => {
+      for (const checker of scripted) checker.behaviour.set(port, behaviour);
+    },
     async stop() {
       controller.abort(new Error("the play is over"));
       await Promise.all(running);
@@ -151,6 +156,35 @@ describe.each([
       { numRuns: 80 },
     );
   });
+});
+
+test("one comes back in the moment in which the published one dies: the entry moves once all the same", async () => {
+  const scenario = fc.record({
+    lines: checkers,
+    laterMs: fc.constantFrom(0, 1, 3, 40, 700),
+    phaseMs: fc.integer({ min: 0, max: 1_000 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ lines, laterMs, phaseMs }) => {
+      const run = play({ ports: [1, 2, 3], lines, ha: false });
+      await run.clock.advance(15_000);
+      run.fail(1);
+      await run.clock.advance(30_000 + phaseMs);
+      run.setAll(1, "up");
+      run.setAll(2, "down");
+      for (const at of lines.keys()) {
+        run.loseAt(2, at);
+        await run.clock.advance(laterMs);
+      }
+      await run.clock.advance(30_000);
+      await run.stop();
+      expect([
+        [1, 2, 1],
+        [1, 2, 3],
+      ]).toContainEqual(run.writes);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("a leader that lost its session without noticing never writes, whatever the delays", async () => {
