@@ -1,33 +1,11 @@
-import { createConnection } from "node:net";
-import type { Target } from "../src/core/targets.ts";
-
-const ANSWER_TIMEOUT_MS = 1_000;
-
-/**
- * One request of a memcached client, on a connection of its own: the value of the key `who`. Throws when the
- * connection is refused, closed without an answer, or silent for a second.
- */
-export function askWho(server: Target): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: server.host, port: server.port });
-    let answer = "";
-    socket.setEncoding("latin1").setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error("no answer")));
-    socket.once("error", reject);
-    socket.once("close", () => reject(new Error("closed without an answer")));
-    socket.once("connect", () => socket.write("get who\r\n"));
-    socket.on("data", (text: string) => {
-      answer += text;
-      if (!answer.endsWith("END\r\n")) return;
-      resolve(answer.split("\r\n")[1] ?? "");
-      socket.destroy();
-    });
-  });
-}
-
-/** A client that asks again and again, and keeps count. */
+/** A client that asks again and again, each time on a new connection, and keeps count. */
 export interface Client {
+  /** Time between two requests; may be changed at any time. */
+  everyMs: number;
   /** Asks once more, without waiting for earlier requests. */
   ask(): void;
+  /** Who answered last; "" when nobody did, undefined before the first request came to an end. */
+  last(): string | undefined;
   /** How many of the requests that were open at `forget` or made since have no answer, up to the last one that has. */
   unanswered(): number;
   /** Counts from here. */
@@ -36,34 +14,37 @@ export interface Client {
   streak(): number;
 }
 
-/** `tell` hears who answers whenever that changes; "" when nobody does. */
-export function createClient(server: Target, tell: (who: string) => void): Client {
+/** `request` resolves with the name of who answered; `tell` hears whenever that changes, "" when nobody does. */
+export function createClient(everyMs: number, request: () => Promise<string>, tell: (who: string) => void): Client {
   const open = new Set<number>();
   const failed = new Set<number>();
   let asked = 0;
   let newest = 0;
   let streak = 0;
   let last: string | undefined;
-  const hear = (request: number, who: string) => {
-    if (request < newest) return;
-    newest = request;
+  const hear = (id: number, who: string) => {
+    if (id < newest) return;
+    newest = id;
     streak = who === last ? streak + 1 : 1;
-    if (who !== last) tell(who);
+    const news = who !== last;
     last = who;
+    if (news) tell(who);
   };
   return {
+    everyMs,
     ask() {
-      const request = ++asked;
-      open.add(request);
-      askWho(server)
-        .then((who) => hear(request, who))
+      const id = ++asked;
+      open.add(id);
+      request()
+        .then((who) => hear(id, who))
         .catch(() => {
-          failed.add(request);
-          hear(request, "");
+          failed.add(id);
+          hear(id, "");
         })
-        .finally(() => open.delete(request));
+        .finally(() => open.delete(id));
     },
-    unanswered: () => [...open, ...failed].filter((request) => request < newest).length,
+    last: () => last,
+    unanswered: () => [...open, ...failed].filter((id) => id < newest).length,
     forget: () => failed.clear(),
     streak: () => streak,
   };

@@ -1,13 +1,18 @@
 import { setMaxListeners } from "node:events";
 import { AppError, errorText } from "../src/core/errors.ts";
+import { withDeadline } from "../src/lib/deadline.ts";
+import { loopbackPrefix } from "../test/support/loopback.ts";
 import { releaseAll } from "../test/support/releases.ts";
-import { failOver, summarize } from "./failover.ts";
+import type { Act } from "./act.ts";
+import { STARTING, startActs } from "./acts.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { HELP, parseOptions, type TourOptions } from "./options.ts";
 import { createPlace } from "./place.ts";
-import { setStage, type Tour } from "./stage.ts";
+import { type Outcome, play } from "./scene.ts";
+import { type Ground, lookAt, type Stage, setStage, type Tour } from "./stage.ts";
 import { stay } from "./stay.ts";
 import { openConsul, openFolder, type TourStore } from "./store.ts";
+import { summarize } from "./summary.ts";
 
 /** As a shell has it for a program that Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
@@ -17,7 +22,11 @@ const SAME_SIGNAL_MS = 1_000;
 
 const LOG_TAIL_LINES = 8;
 
-process.exitCode = await main(process.argv.slice(2));
+/** Generous: it also makes MariaDB's first data folder, once per machine. */
+const START_TIMEOUT_MS = 60_000;
+
+// Not process.exitCode: what was being started when the tour ended has nobody to wait for it.
+process.exit(await main(process.argv.slice(2)));
 
 async function main(words: readonly string[]): Promise<number> {
   let options: TourOptions;
@@ -54,7 +63,10 @@ async function runTour(options: TourOptions): Promise<number> {
     if (reason !== interrupted) explain(tour, reason);
   }
   tour.stop.abort();
-  await releaseAll();
+  await releaseAll().catch((error: unknown) => {
+    process.stderr.write(`\nNot all could be put away: ${errorText(error)}\n`);
+    code = 1;
+  });
   journal.line(
     `\nAll is stopped and removed, ${((performance.now() - startMs) / 1_000).toFixed(1)} s after the start.`,
   );
@@ -63,26 +75,53 @@ async function runTour(options: TourOptions): Promise<number> {
 
 async function perform(tour: Tour, options: TourOptions, interrupted: Error): Promise<void> {
   const { journal, stop } = tour;
-  const startMs = performance.now();
-  journal.line("confd-haproxy: a server dies, and HAProxy follows.");
-  journal.chapter("Setting the stage (ms since the start)", startMs);
-  const place = createPlace();
-  const say = (what: string) => journal.step(performance.now(), "store", what);
-  const store =
-    options.consul === undefined ? await openFolder(place.dir) : await openConsul(options.consul, stop.signal, say);
-  say(`${store.url}, ${store.words}`);
-  const stage = await setStage(tour, place, store);
-  const failover = await failOver(stage);
-  summarize(stage, failover);
-  if (!options.stay) return sayWhatNext(journal, store);
-  await stay(stage, failover);
+  journal.line("confd-haproxy: servers fail, and HAProxy follows.");
+  const ground = await layGround(tour, options);
+  const stage = await setStage(tour, ground);
+  const outcomes = await playAll(stage);
+  summarize(journal, outcomes);
+  if (!options.stay) return sayWhatNext(journal, ground.store);
+  await stay(stage);
   if (stop.signal.reason !== interrupted) throw stop.signal.reason;
+}
+
+/** The store and all servers, started at the same time. */
+async function layGround({ journal, stop }: Tour, { consul }: TourOptions): Promise<Ground> {
+  journal.chapter("Setting the stage (ms since the start)", performance.now());
+  const place = createPlace();
+  const say = (who: string, what: string) => journal.step(performance.now(), who, what);
+  const frontHost = `${await loopbackPrefix()}.1`;
+  const openStore = async () => {
+    const store =
+      consul === undefined
+        ? await openFolder(place.dir)
+        : await openConsul(consul, stop.signal, (what) => say("store", what));
+    say("store", `${store.url}, ${store.words}`);
+    return store;
+  };
+  const tag = consul === undefined ? "tour" : `tour-${process.pid}`;
+  say("server", STARTING);
+  const starting = (): Promise<[TourStore, readonly Act[]]> =>
+    Promise.all([openStore(), startActs({ tag, dir: place.dir, frontHost }, ({ cast }) => say("server", cast))]);
+  // Servers do not know of the signal; who does not want to wait for them does not have to.
+  const [store, acts] = await withDeadline("starting the servers", START_TIMEOUT_MS, stop.signal, starting);
+  return { place, store, acts, frontHost };
+}
+
+async function playAll(stage: Stage): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const act of stage.acts) {
+    lookAt(stage, act);
+    for (const scene of act.scenes) outcomes.push(await play(stage, act, scene));
+  }
+  lookAt(stage, undefined);
+  return outcomes;
 }
 
 function sayWhatNext(journal: Journal, store: TourStore): void {
   journal.line("\nWhat next");
   journal.line("  npm start -- --stay                            keep it running, and try things");
-  if (store.look.name.startsWith("file:")) {
+  if (store.url.startsWith("file:")) {
     journal.line("  npm start -- --store consul://127.0.0.1:8500   the same over Consul");
   }
   journal.line("  README.md                                      how to go on with your own servers");

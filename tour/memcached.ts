@@ -1,46 +1,58 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { loopbackPrefix } from "../test/support/loopback.ts";
 import { ask, startMemcached } from "../test/support/memcached.ts";
 import type { Server } from "../test/support/server.ts";
-import type { News } from "./news.ts";
+import { type Act, createPlayer, killPlayer, type Player, type Setting } from "./act.ts";
+import { talk } from "./talk.ts";
 
-/** A memcached that says its own name: the value of its key `who`. */
-export interface Memcached {
-  readonly name: string;
-  readonly server: Server;
-  /** Holds the pid of the one that runs now, or ran last. */
-  readonly pidFile: string;
+const NAMES = ["memcached-A", "memcached-B"];
+const FRONT_PORT = 26_211;
+
+/** Two memcached, of which the one in use is killed. Each says its own name: the value of its key `who`. */
+export async function startMemcachedAct({ tag, dir, frontHost }: Setting): Promise<Act> {
+  const prefix = await loopbackPrefix();
+  const players = await Promise.all(NAMES.map((name, index) => startPlayer(name, `${prefix}.${index + 2}`, dir)));
+  const front = { host: frontHost, port: FRONT_PORT };
+  return {
+    kind: "memcached",
+    tag,
+    cast: `${NAMES.join(" and ")} answer`,
+    players,
+    crew: [],
+    table: [`server = ${JSON.stringify(players.map(({ server }) => server.server))}`],
+    front,
+    ask: () => talk(front, "get who\r\n", /^VALUE who \d+ \d+\r\n(.+)\r\nEND\r\n$/),
+    scenes: [
+      {
+        title: "memcached: the server in use is killed",
+        why: "The connection that the checker keeps to it breaks: that is news, and nobody waits for a probe.",
+        fault: "killed",
+        strike: killPlayer,
+        isHeir: () => true,
+      },
+    ],
+    isAtBest: () => true,
+    tries: ({ name, pidFile }) => [
+      ["Ask memcached as a client does:", netcat(`${front.port},"${front.host}"`, "get who\\r")],
+      [`Kill ${name}, which is in use now:`, `kill -9 $(cat ${pidFile})`],
+    ],
+  };
 }
 
-const COMEBACK_MS = 3_000;
-
-/** Starts one and returns when it answers. */
-export async function startNamed(name: string, address: string, dir: string): Promise<Memcached> {
-  const named = { name, server: await startMemcached({ address }), pidFile: join(dir, `memcached-${name}.pid`) };
-  await introduce(named);
-  return named;
+/** A command that sends a line to a port or a Unix socket and shows the answer, with what is surely there. */
+export function netcat(to: string, words: string): string {
+  return `node -e 'require("net").connect(${to})\n  .end("${words}\\n").pipe(process.stdout)'`;
 }
 
-/** Starts it again, empty but for its name. */
-export async function startAgain(memcached: Memcached): Promise<void> {
-  await memcached.server.restart();
-  await introduce(memcached);
+async function startPlayer(name: string, address: string, dir: string): Promise<Player> {
+  const server = await startMemcached({ address });
+  await introduce(name, server);
+  return createPlayer(name, server, dir, async () => {
+    if (server.running) return;
+    await server.restart();
+    await introduce(name, server);
+  });
 }
 
-/** Starts each one again 3 s after it has ended, so that a person can go on killing them. */
-export async function keepComingBack(memcached: Memcached, news: News, stop: AbortSignal): Promise<never> {
-  for (;;) {
-    await sleep(100, undefined, { signal: stop });
-    if (memcached.server.running) continue;
-    news.tell("memcached", `${memcached.name} has ended; it comes back in ${COMEBACK_MS / 1_000} s`);
-    await sleep(COMEBACK_MS, undefined, { signal: stop });
-    await startAgain(memcached);
-    news.tell("memcached", `${memcached.name} is back, pid ${memcached.server.pid}`);
-  }
-}
-
-async function introduce({ name, server, pidFile }: Memcached): Promise<void> {
-  await ask(server.address, server.port, `set who 0 0 ${name.length}\r\n${name}\r\n`);
-  writeFileSync(pidFile, `${server.pid}\n`);
+async function introduce(name: string, { address, port }: Server): Promise<void> {
+  await ask(address, port, `set who 0 0 ${name.length}\r\n${name}\r\n`);
 }

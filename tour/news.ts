@@ -1,20 +1,22 @@
 import { withDeadline } from "../src/lib/deadline.ts";
 
 /** The parts of the tour that things are seen at. */
-export type Source = "checker" | "entry" | "file" | "render" | "haproxy" | "client" | "memcached";
+export type Source = "checkers" | "entry" | "file" | "render" | "haproxy" | "client" | "server" | "sentinel";
 
 /** Something that was really seen: a line of a log, a changed file, an answer. */
 export interface Sighting {
   readonly source: Source;
-  /** A log's message, the server that entry or file name, HAProxy's worker, who answered. */
+  /** A log's message, the server that an entry names, those that are new in the file, who answered. */
   readonly text: string;
+  /** The kind of the entry or of the client. */
+  readonly kind: string;
   /** When it was seen, as performance.now() tells it. */
   readonly atMs: number;
 }
 
 /** What was seen so far, and what will be. */
 export interface News {
-  tell(source: Source, text: string): void;
+  tell(source: Source, text: string, kind?: string): void;
   /** Calls `listener` with each sighting from now on. */
   listen(listener: (sighting: Sighting) => void): void;
   /**
@@ -32,8 +34,8 @@ export function createNews(stop: AbortSignal): News {
   const seen: Sighting[] = [];
   const listeners = new Set<(sighting: Sighting) => void>();
   return {
-    tell(source, text) {
-      const sighting = { source, text, atMs: performance.now() };
+    tell(source, text, kind = "") {
+      const sighting = { source, text, kind, atMs: performance.now() };
       seen.push(sighting);
       for (const listener of listeners) listener(sighting);
     },

@@ -2,14 +2,16 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../src/core/errors.ts";
 import { cli } from "../test/support/haproxy.ts";
+import { type Act, keyOf } from "./act.ts";
 import type { Client } from "./client.ts";
 import type { News } from "./news.ts";
 import type { TourStore } from "./store.ts";
 
-/** How closely the tour looks: every few ms while things happen, seldom while a person plays. */
+/** How closely the tour looks: each ms while things happen, seldom while a person plays. */
 export interface Pace {
-  fileMs: number;
-  askMs: number;
+  lookMs: number;
+  /** What the checkers find out about each server is not told. */
+  brief: boolean;
 }
 
 /** What every observer needs. */
@@ -27,7 +29,7 @@ export async function observeLog(
   log: { readonly file: string; text(): string; tell(message: string): void },
 ): Promise<void> {
   let [copied, told] = [0, 0];
-  await forEver(watcher, "fileMs", () => {
+  await forEver(watcher, () => {
     const text = log.text();
     if (text.length === copied) return;
     appendFileSync(log.file, text.slice(copied));
@@ -43,14 +45,14 @@ export async function observeLog(
   });
 }
 
-/** Tells which server the entry in the store names, whenever that changes; "" when it names none. */
-export async function observeEntry({ news, stop }: Watcher, store: TourStore): Promise<void> {
+/** Tells which server the act's entry in the store names, whenever that changes; "" when it names none. */
+export async function observeEntry({ news, stop }: Watcher, store: TourStore, act: Act): Promise<void> {
   let last = "";
   for (;;) {
     try {
-      for await (const { pairs } of store.look.watch(store.key, { signal: stop.signal })) {
+      for await (const { pairs } of store.look.watch(keyOf(act), { signal: stop.signal })) {
         const server = serverOf(pairs[0]?.value ?? "");
-        if (server !== last) news.tell("entry", server);
+        if (server !== last) news.tell("entry", server, act.kind);
         last = server;
       }
     } catch (error) {
@@ -60,20 +62,31 @@ export async function observeEntry({ news, stop }: Watcher, store: TourStore): P
   }
 }
 
-/** Tells which server the file at dest names, whenever it changes. */
+/** Tells which servers the file at dest names that it did not name before, whenever it changes. */
 export async function observeFile(watcher: Watcher, path: string): Promise<void> {
   let last = "";
-  await forEver(watcher, "fileMs", () => {
+  await forEver(watcher, () => {
     const text = readFileSync(path, "utf8");
-    if (text !== last) watcher.news.tell("file", /^\s+server \S+ (\S+)/m.exec(text)?.[1] ?? "");
+    if (text === last) return;
+    const before = serversIn(last);
+    watcher.news.tell(
+      "file",
+      serversIn(text)
+        .filter((server) => !before.includes(server))
+        .join(", "),
+    );
     last = text;
   });
+}
+
+function serversIn(config: string): string[] {
+  return [...config.matchAll(/^\s+server \S+ (\S+)/gm)].map(([, server = ""]) => server);
 }
 
 /** Tells that another worker answers on HAProxy's socket: the first one, and after each reload a new one. */
 export async function observeWorker(watcher: Watcher, socket: string): Promise<void> {
   let last = "";
-  await forEver(watcher, "fileMs", async () => {
+  await forEver(watcher, async () => {
     // In the moment of a reload nobody may answer; the next look tells.
     const pid = /^Pid: (\d+)/m.exec(await cli(socket, "show info").catch(() => ""))?.[1];
     if (pid === undefined || pid === last) return;
@@ -86,15 +99,18 @@ export async function observeWorker(watcher: Watcher, socket: string): Promise<v
 }
 
 /** Lets the client ask, without end. */
-export async function observeClient(watcher: Watcher, client: Client): Promise<void> {
-  await forEver(watcher, "askMs", () => client.ask());
+export async function observeClient({ stop }: Watcher, client: Client): Promise<void> {
+  for (;;) {
+    client.ask();
+    await sleep(client.everyMs, undefined, { signal: stop.signal });
+  }
 }
 
-async function forEver({ pace, stop }: Watcher, which: keyof Pace, look: () => Promise<void> | void): Promise<never> {
+async function forEver({ pace, stop }: Watcher, look: () => Promise<void> | void): Promise<never> {
   for (;;) {
     stop.signal.throwIfAborted();
     await look();
-    await sleep(pace[which], undefined, { signal: stop.signal });
+    await sleep(pace.lookMs, undefined, { signal: stop.signal });
   }
 }
 

@@ -5,7 +5,7 @@ import { nearest } from "../src/lib/nearest.ts";
 /** What the tour is asked for. */
 export interface TourOptions {
   readonly help: boolean;
-  /** Keep everything running after the failover, until Ctrl-C. */
+  /** Keep everything running after the last scene, until Ctrl-C. */
   readonly stay: boolean;
   /** `consul://host:port`; without it the store is a folder of the tour's own. */
   readonly consul: string | undefined;
@@ -13,19 +13,20 @@ export interface TourOptions {
 
 export const HELP = `Usage: npm start [-- options]
 
-Shows what confd-haproxy is for, with real servers on this machine: two memcached, HAProxy in front of them,
-a checker and a renderer. The memcached in use is killed, and HAProxy follows to the other one.
-It takes a few seconds and leaves nothing behind.
+Shows what confd-haproxy is for, with real servers on this machine: memcached, MariaDB with two replicas, Redis
+with two replicas and three Sentinels, HAProxy in front of them, one process of checkers and a renderer. One after
+the other they are killed, or stop replicating, and HAProxy follows. It takes some ten seconds and leaves nothing
+behind.
 
 Options:
   --stay                      keep it all running afterwards, and say what to try; Ctrl-C ends it
   --store consul://HOST:PORT  the same over Consul instead of a folder. If none answers at a loopback address
                               such as 127.0.0.1:8500, the tour starts one there. In a Consul that is there
-                              already it uses one key, haproxy/memcached/tour-PID, and deletes it at the end;
+                              already it uses three keys, haproxy/KIND/tour-PID-…, and deletes them at the end;
                               CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE is honoured.
   -h, --help                  show this help
 
-Exit code: 0 the other server took over, 1 something did not happen, 2 wrong usage, 130 stopped by Ctrl-C.
+Exit code: 0 each time another server took over, 1 something did not happen, 2 wrong usage, 130 stopped by Ctrl-C.
 `;
 
 const FLAGS = ["--help", "--stay", "--store"];

@@ -16,16 +16,14 @@ import { releaseLater } from "../test/support/releases.ts";
 export interface TourStore {
   /** As `--store` takes it. */
   readonly url: string;
-  /** The tour's only key there. */
-  readonly key: string;
-  /** The last part of the key. */
-  readonly tag: string;
   /** What it is, in words. */
   readonly words: string;
   /** What the programs need to know beside the URL: the token, which must not stand on a command line. */
   readonly env: Readonly<Record<string, string>>;
   /** The same store, for looking at it. */
   readonly look: Store;
+  /** Others use it too: what the tour leaves there must be deleted. */
+  readonly shared: boolean;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -38,7 +36,7 @@ export async function openFolder(dir: string): Promise<TourStore> {
   const path = join(dir, "entries");
   mkdirSync(path);
   const words = "a folder, one file per key";
-  return describeStore({ type: "file", path }, { url: `file:${path}`, words, tag: "tour", env: {} });
+  return describeStore({ type: "file", path }, { url: `file:${path}`, words, env: {}, shared: false });
 }
 
 /**
@@ -52,13 +50,9 @@ export async function openConsul(url: string, stop: AbortSignal, say: (what: str
     token: env["CONSUL_HTTP_TOKEN"],
     "token-file": env["CONSUL_HTTP_TOKEN_FILE"],
   });
-  const tag = `tour-${process.pid}`;
-  const there = await describeStore(options, { url, words: "the Consul that runs there", tag, env });
+  const there = await describeStore(options, { url, words: "the Consul that runs there", env, shared: true });
   try {
-    await there.look.get(there.key, { signal: stop, timeoutMs: TIMEOUT_MS });
-    releaseLater("the tour's key", async () => {
-      await there.look.delete(there.key, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    });
+    await there.look.get("haproxy/tour", { signal: stop, timeoutMs: TIMEOUT_MS });
     return there;
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "E_STORE_UNREACHABLE") throw error;
@@ -71,16 +65,22 @@ export async function openConsul(url: string, stop: AbortSignal, say: (what: str
     say(`none answers at ${targetName(address)}, starting one there`);
     process.env["CONSUL"] = await consulBinary(stop);
     await startConsul({ address: address.host, httpPort: address.port });
-    return { ...there, words: "a Consul of the tour's own", env: {} };
+    return { ...there, words: "a Consul of the tour's own", env: {}, shared: false };
   }
 }
 
-type Described = Omit<TourStore, "look" | "key">;
+/** Has the key deleted at the end, if others see it. */
+export function ownKey({ look, shared }: TourStore, key: string): void {
+  if (!shared) return;
+  releaseLater(key, async () => {
+    await look.delete(key, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  });
+}
 
-async function describeStore(options: StoreOptions, described: Described): Promise<TourStore> {
+async function describeStore(options: StoreOptions, described: Omit<TourStore, "look">): Promise<TourStore> {
   const look = await openStore(options, { clock: systemClock, logger: SILENT });
   releaseLater("the view of the store", () => look.close());
-  return { ...described, key: `haproxy/memcached/${described.tag}`, look };
+  return { ...described, look };
 }
 
 /** The one address to start a Consul at, if it is on this machine. */

@@ -1,23 +1,33 @@
-import type { Memcached } from "./memcached.ts";
+import type { Act } from "./act.ts";
 import type { Sighting } from "./news.ts";
 
 /** What was seen, in words for people: servers by their names, no paths, no fields of log lines. */
-export function inWords({ source, text }: Sighting, memcacheds: readonly Memcached[]): string {
-  const named = memcacheds.reduce((words, { name, server }) => words.replaceAll(server.server, name), text);
+export function inWords({ source, text, kind }: Sighting, acts: readonly Act[]): string {
+  const named = withNames(text, acts);
   switch (source) {
-    case "checker":
-      return withoutFields(named.replace(/(^|: )memcached \S+: /, "$1"));
+    case "checkers":
+      return withoutFields(withoutTags(named, acts));
     case "entry":
-      return named === "" ? "there is none" : `points to ${named}`;
+      return named === "" ? `there is none of ${kind}` : `points to ${named}`;
     case "file":
-      return `haproxy.cfg in place, with server ${named || "none"}`;
+      return `haproxy.cfg in place, ${named === "" ? "with the same servers" : `with server ${named}`}`;
     case "render":
       return renderWords(named);
     case "client":
-      return named === "" ? "gets no answer" : `is answered by ${named}`;
+      return named === "" ? `of ${kind} gets no answer` : `is answered by ${named}`;
     default:
       return named;
   }
+}
+
+function withNames(text: string, acts: readonly Act[]): string {
+  const everybody = acts.flatMap(({ players, crew }) => [...players, ...crew]);
+  return everybody.reduce((words, { name, server }) => words.replaceAll(server.server, name), text);
+}
+
+/** The names of the servers say which tag it is about. */
+function withoutTags(text: string, acts: readonly Act[]): string {
+  return acts.reduce((words, { kind, tag }) => words.replace(`${kind} ${tag}: `, ""), text);
 }
 
 function renderWords(message: string): string {
