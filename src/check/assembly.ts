@@ -84,7 +84,9 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
       if (verdict.state !== "up") counters.failedProbes += 1;
       uncertainty.judged(member.name, verdict);
       split.look(members(), publishedNow());
-      chooser.judged(member, healthNews(member, verdict, { before, thresholds }), before !== member.memory);
+      // Who could not be told of and is up again may be chosen from now on, though his health was never doubted.
+      const moved = before.memory !== member.memory || before.state !== verdict.state;
+      chooser.judged(member, healthNews(member, verdict, { before: before.memory, thresholds }), moved);
     },
     doubted: (member) => chooser.doubted(member),
     failed: fail,

@@ -16,6 +16,7 @@ export function toCandidate(member: Member, nowMs: number, { timeoutMs, threshol
   return {
     target,
     health: memory.health,
+    latest: verdict?.state,
     justSeenUp: verdict?.state === "up" && fresh && memory.against === 0,
     asking: asking || isStale(member, nowMs, timeoutMs),
     recovering: !isUsableHealth(memory.health) && verdict?.state === "up" && fresh,

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { type Damped, isInDoubt, type Thresholds } from "../core/damper.ts";
 import { isAbort } from "../core/errors.ts";
 import { type Target, targetName } from "../core/targets.ts";
-import type { Verdict } from "../core/verdict.ts";
+import type { Verdict, VerdictState } from "../core/verdict.ts";
 import { createKnowledge } from "./knowledge.ts";
 import { ask, askPing } from "./probe.ts";
 
@@ -33,10 +33,17 @@ export interface Member {
   close(): Promise<void>;
 }
 
+/** What was known of a member before its latest verdict. */
+export interface Before {
+  /** The same object as the member's memory when the verdict changed nothing in it. */
+  readonly memory: Damped;
+  readonly state: VerdictState | undefined;
+}
+
 /** What a member reports. Called synchronously, and not at all after it was closed. */
 export interface MemberListener {
-  /** A verdict was taken in. `before` is the same object as the member's memory when it changed nothing. */
-  judged(member: Member, verdict: Verdict, before: Damped): void;
+  /** A verdict was taken in. */
+  judged(member: Member, verdict: Verdict, before: Before): void;
   /** The kept connection is gone, or a probe failed: the target may be about to fail. */
   doubted(member: Member): void;
   /** A check failed for a reason that is a bug. */
@@ -83,7 +90,7 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
 
   function takeIn(answer: Verdict, askedMs: number): boolean {
     if (closed) return false;
-    const before = known.memory;
+    const before = { memory: known.memory, state: known.verdict?.state };
     const latest = known.take(answer, askedMs, clock.monotonicMs());
     const inDoubt = isInDoubt(known.memory);
     asking = lost || (inDoubt && latest.state !== "unknown");

@@ -43,9 +43,13 @@ function isBackPerhaps({ candidates, names }: View): boolean {
   );
 }
 
-/** An entry is removed only when each server is known to have failed: not knowing changes nothing. */
+/** An entry is removed only when each server is known to have failed: not knowing, and a first good sign, change nothing. */
 function withNobodyUp({ candidates, published }: View, rules: Rules): Decision {
-  const allFailed = candidates.length > 0 && candidates.every(({ health }) => health === "down" || health === "drain");
+  const allFailed = candidates.length > 0 && candidates.every(hasFailed);
   const removes = rules.fallback === "remove" && published.state !== "absent" && allFailed;
   return removes ? { action: "remove" } : { action: "leave", because: "none-up" };
+}
+
+function hasFailed({ health, latest, asking }: Candidate): boolean {
+  return (health === "down" || health === "drain") && (latest === "down" || latest === "drain") && !asking;
 }

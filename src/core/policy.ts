@@ -1,12 +1,14 @@
 import type { Health } from "./damper.ts";
 import type { Published } from "./published.ts";
 import type { Target } from "./targets.ts";
-import type { Rank } from "./verdict.ts";
+import type { Rank, VerdictState } from "./verdict.ts";
 
 /** One target as the policy sees it. */
 export interface Candidate {
   readonly target: Target;
   readonly health: Health;
+  /** Its latest verdict, undamped; undefined before the first. */
+  readonly latest: VerdictState | undefined;
   /** Its latest verdict was `up` and came only just now. */
   readonly justSeenUp: boolean;
   /** It is being asked at this moment, or about to be. */

@@ -13,6 +13,7 @@ function candidate(port: number, health: Candidate["health"], more: Partial<Cand
   return {
     target,
     health,
+    latest: health === "unseen" ? undefined : health,
     justSeenUp: health === "up",
     asking: false,
     recovering: false,
@@ -287,6 +288,19 @@ describe("nobody is healthy and the entry is to be removed then", () => {
       "leave none-up",
     ],
     ["no server is known: nothing changes", [], entry(1), "leave none-up"],
+    [
+      "one said something better last",
+      [candidate(1, "down"), candidate(2, "down", { latest: "up" })],
+      entry(1),
+      "leave none-up",
+    ],
+    [
+      "of one that had failed it cannot be told now",
+      [candidate(1, "down"), candidate(2, "down", { latest: "unknown" })],
+      entry(1),
+      "leave none-up",
+    ],
+    ["one is being asked", [candidate(1, "down"), candidate(2, "down", { asking: true })], entry(1), "leave none-up"],
     ["the published one is asked again and may be back", [candidate(1, "down", { asking: true })], entry(1), "wait"],
     ["the last resort is up", [candidate(1, "down"), master("up")], entry(1), "publish 9 of 9"],
   ])("%s", (_, candidates, published, expected) => {

@@ -15,6 +15,7 @@ function candidate(port: number, health: Candidate["health"], more: Partial<Cand
     target: { host: "10.0.0.1", port },
     health,
     justSeenUp: health === "up",
+    latest: health === "unseen" ? undefined : health,
     asking: false,
     proven: health === "up",
     recovering: false,
