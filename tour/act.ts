@@ -38,6 +38,8 @@ export interface Act {
   readonly front: Target;
   /** One request of a client, on a connection of its own: the name of who answered. Throws when nobody did. */
   ask(): Promise<string>;
+  /** Waits for what must be so before the first scene, where that is more than being published and answering. */
+  ready?(): Promise<void>;
   readonly scenes: readonly Scene[];
   /** Watches what only this kind has; until `stop`. */
   watch?(tell: (source: Source, text: string) => void, stop: AbortSignal): Promise<void>;

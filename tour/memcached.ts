@@ -1,7 +1,8 @@
+import type { Target } from "../src/core/targets.ts";
 import { loopbackPrefix } from "../test/support/loopback.ts";
 import { ask, startMemcached } from "../test/support/memcached.ts";
 import type { Server } from "../test/support/server.ts";
-import { type Act, createPlayer, killPlayer, type Player, type Setting } from "./act.ts";
+import { type Act, createPlayer, keyOf, killPlayer, type Player, type Setting } from "./act.ts";
 import { talk } from "./talk.ts";
 
 const NAMES = ["memcached-A", "memcached-B"];
@@ -34,8 +35,17 @@ export async function startMemcachedAct({ tag, dir, frontHost }: Setting): Promi
     tries: ({ name, pidFile }) => [
       ["Ask memcached as a client does:", netcat(`${front.port},"${front.host}"`, "get who\\r")],
       [`Kill ${name}, which is in use now:`, `kill -9 $(cat ${pidFile})`],
+      ...players
+        .filter((player) => player.name !== name)
+        .map((other) => [`Change the entry by hand, to ${other.name}:`, putCommand(tag, other, front)] as const),
     ],
   };
+}
+
+/** A command that publishes this server, whatever the checkers think of it. */
+function putCommand(tag: string, { server: { address: host, port } }: Player, front: Target): string {
+  const entry = JSON.stringify({ name: tag, host, port, proxyport: front.port });
+  return `node dist/confd-haproxy.js kv put ${keyOf({ kind: "memcached", tag })} \\\n  '${entry}'`;
 }
 
 /** A command that sends a line to a port or a Unix socket and shows the answer, with what is surely there. */

@@ -1,30 +1,34 @@
 import { once } from "node:events";
 import { createConnection } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MASTER_NAME, type Redis, startRedisTrio, startSentinels } from "../test/support/redis.ts";
+import { MASTER_NAME, type Redis, startRedisTrio, startSentinel, untilAcquainted } from "../test/support/redis.ts";
 import { type Act, createPlayer, killPlayer, type Player, type Scene, type Setting } from "./act.ts";
 import type { Source } from "./news.ts";
 import { talk } from "./talk.ts";
 
 const FRONT_PORT = 31_637;
-const SENTINELS = 3;
+/** The last parts of their addresses. */
+const SENTINELS = [11, 12, 13];
+const QUORUM = 2;
 const RECONNECT_MS = 200;
 
 /** A Redis master and two replicas with three Sentinels: the master is killed. */
 export async function startRedisAct({ tag, dir, frontHost }: Setting): Promise<Act> {
-  const trio = await startRedisTrio();
-  const sentinels = await startSentinels(trio, { count: SENTINELS });
+  const { prefix, master, all } = await startRedisTrio();
+  const sentinels = await Promise.all(
+    SENTINELS.map((last) => startSentinel({ address: `${prefix}.${last}`, master, quorum: QUORUM })),
+  );
   const player = (name: string) => (redis: Redis, index: number) =>
     createPlayer(`${name}-${index + 1}`, redis, dir, async () => {
       if (!redis.running) await redis.restart();
     });
-  const players = trio.all.map(player("redis"));
+  const players = all.map(player("redis"));
   const crew = sentinels.map(player("sentinel"));
   const front = { host: frontHost, port: FRONT_PORT };
   return {
     kind: "redismaster",
     tag,
-    cast: `redis-1 is the master of redis-2 and redis-3, ${SENTINELS} Sentinels watch`,
+    cast: `redis-1 is the master of redis-2 and redis-3, ${SENTINELS.length} Sentinels watch`,
     players,
     crew,
     table: [
@@ -41,6 +45,10 @@ export async function startRedisAct({ tag, dir, frontHost }: Setting): Promise<A
       );
       return players.find(({ server }) => server.address === address)?.name ?? address;
     },
+    // They say hello to one another every two seconds, while other acts are played.
+    ready: async () => {
+      await Promise.all(sentinels.map((sentinel) => untilAcquainted(sentinel, SENTINELS.length)));
+    },
     scenes: [MASTER_DIES],
     watch: async (tell, stop) => {
       await Promise.all(crew.map((sentinel) => listenTo(sentinel, tell, stop)));
@@ -48,7 +56,7 @@ export async function startRedisAct({ tag, dir, frontHost }: Setting): Promise<A
     isAtBest: () => true,
     tries: ({ name, pidFile }) => [
       ["Write to Redis as a client does:", `redis-cli -h ${front.host} -p ${front.port} SET greeting hello`],
-      ["Have the Sentinels choose another master (at most every 6 s):", failover(crew)],
+      ["Have the Sentinels choose another master (INPROG: they are still at it):", failover(crew)],
       [`Or kill ${name}, which is in use now:`, `kill -9 $(cat ${pidFile})`],
     ],
   };

@@ -41,14 +41,16 @@ export async function play(stage: Stage, act: Act, scene: Scene): Promise<Outcom
     (await see(what, (sighting) => sighting.source === source && fits(sighting.text))).ms;
 
   const down = `${from.server.server} is down`;
-  const noticed = seen(`the checker notices ${from.name}`, "checkers", (text) => text.includes(down));
-  const portAnswers = scene.portAnswers === true ? noticed.then(() => tellCheckOf(stage, act, from)) : undefined;
-  const written = await see(`the entry leaves ${from.name}`, ({ source, kind, text }) => {
-    return source === "entry" && kind === act.kind && text !== from.server.server;
-  });
+  const notice = async () => {
+    const ms = await seen(`the checker notices ${from.name}`, "checkers", (text) => text.includes(down));
+    if (scene.portAnswers === true) await tellCheckOf(stage, act, from);
+    return ms;
+  };
+  const isLeft = ({ source, kind, text }: Sighting) =>
+    source === "entry" && kind === act.kind && text !== from.server.server;
+  const [noticedMs, written] = await Promise.all([notice(), see(`the entry leaves ${from.name}`, isLeft)]);
   const to = playerBy(act, "the entry names", (one) => one.server.server === written.text && scene.isHeir(one));
-  const [noticedMs, cueMs, inPlaceMs, reloadedMs, [answeredMs, unanswered]] = await Promise.all([
-    noticed,
+  const [cueMs, inPlaceMs, reloadedMs, [answeredMs, unanswered]] = await Promise.all([
     scene.cue && see(scene.cue.what, scene.cue.fits).then(({ ms }) => ms),
     seen(`haproxy.cfg names ${to.name}`, "file", (text) => text.split(", ").includes(to.server.server)),
     seen("HAProxy reloads", "haproxy", (text) => text.startsWith("reloaded")),
@@ -57,7 +59,6 @@ export async function play(stage: Stage, act: Act, scene: Scene): Promise<Outcom
     ),
     seen("render has accepted the file", "render", (text) => text.startsWith("wrote")),
     seen("render has run reload_cmd", "render", (text) => text.startsWith("reloaded")),
-    portAnswers,
   ]);
   const writtenMs = written.ms;
   return { scene, from, to, noticedMs, cueMs, writtenMs, inPlaceMs, reloadedMs, answeredMs, unanswered };

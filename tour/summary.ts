@@ -11,7 +11,7 @@ export function summarize(journal: Journal, outcomes: readonly Outcome[]): void 
   const heirs = ["now serves", ...outcomes.map(({ to }) => to.name)];
   const cells = [HEADS, ...outcomes.map(cellsOf)];
   const [head = "", ...rows] = faults.map(
-    (fault, at) => pad(fault, faults) + pad(heirs[at] ?? "", heirs) + (cells[at] ?? []).map(underHead).join(""),
+    (fault, at) => pad(fault, faults) + pad(heirs[at] ?? "", heirs) + (cells[at] ?? []).map(underHead).join("  "),
   );
   journal.line();
   journal.table([head, ...rows.flatMap((row, at) => [row, ...cueOf(outcomes[at])])]);
@@ -29,7 +29,7 @@ function pad(text: string, column: readonly string[]): string {
 }
 
 function underHead(cell: string, column: number): string {
-  return `${cell.padStart(HEADS[column]?.length ?? 0)}  `;
+  return cell.padStart(HEADS[column]?.length ?? 0);
 }
 
 function cellsOf(outcome: Outcome): string[] {

@@ -141,7 +141,8 @@ export async function startSentinel(options: {
   return Object.assign(server, { command: (...words: readonly string[]) => ask(server, words) });
 }
 
-async function untilAcquainted(sentinel: Redis, sentinels: number): Promise<void> {
+/** Waits until a Sentinel knows the master's two replicas and this many Sentinels, itself among them. */
+export async function untilAcquainted(sentinel: Redis, sentinels: number): Promise<void> {
   await eventually(`${sentinel.server} knows everybody`, async () => {
     const info = String(await sentinel.command("INFO", "sentinel"));
     return info.includes(`slaves=2,sentinels=${sentinels}`);
