@@ -11,8 +11,8 @@ readonly CONSUL_DIR=.cache/consul
 readonly CONSUL_IN_CACHE=$CONSUL_DIR/usr/bin/consul
 
 # What each purpose needs from the system, as command:package. A new kind of server is one word here.
-readonly TOUR_NEEDS=(haproxy:haproxy memcached:memcached redis-server:redis-server redis-sentinel:redis-sentinel mariadbd:mariadb-server)
-readonly TEST_NEEDS=("${TOUR_NEEDS[@]}" setpriv:util-linux systemd-notify:systemd openssl:openssl)
+readonly TOUR_NEEDS=(haproxy:haproxy memcached:memcached redis-server:redis-server redis-sentinel:redis-sentinel mariadbd:mariadb-server setpriv:util-linux)
+readonly TEST_NEEDS=("${TOUR_NEEDS[@]}" systemd-notify:systemd openssl:openssl)
 
 main() {
   local purpose=${1:-}

@@ -11,7 +11,7 @@ const ACTS = [
 ] as const;
 
 /** What starts, in words, while there is nothing else to see. */
-export const STARTING = "2 memcached, 3 MariaDB, 3 Redis and 3 Sentinels start";
+export const STARTING = "starting 2 memcached, 3 MariaDB, 3 Redis and 3 Sentinels";
 
 /** Starts the servers of all acts at the same time; `started` hears of each that is ready. */
 export function startActs(setting: Setting, started: (act: Act) => void): Promise<readonly Act[]> {

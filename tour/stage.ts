@@ -165,11 +165,7 @@ async function startProxy(stage: Stage): Promise<void> {
   const haproxy = await startHaproxy({ place: haproxyPlace(place.haproxyDir), masterWorker: true });
   writeFileSync(place.haproxyPid, `${haproxy.pid}\n`);
   const ports = acts.map(({ front }) => front.port).join(", ");
-  journal.step(
-    performance.now(),
-    "haproxy",
-    `master ${haproxy.pid} runs; clients connect to ${frontHost}, ports ${ports}`,
-  );
+  journal.step(performance.now(), "haproxy", `master ${haproxy.pid} runs, for clients at ${frontHost}: ${ports}`);
   follow(stage, "haproxy", () => haproxy.stderr());
   background(stage, observeWorker(stage, place.haproxySocket));
   await stage.news.until("a worker of HAProxy answers", ({ source }) => source === "haproxy");

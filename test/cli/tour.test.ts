@@ -241,7 +241,7 @@ async function paste(commands: string): Promise<string> {
 }
 
 test("Ctrl-C at any moment: everything is stopped and removed, exit code 130", async () => {
-  const moments = [/3 Sentinels start/, /checkers +starts/, /killed: kill -9/];
+  const moments = [/starting 2 memcached/, /checkers +starts/, /killed: kill -9/];
   const tours = moments.map((moment) => ({ moment, tour: startTour() }));
   const end = async ({ moment, tour }: { moment: RegExp; tour: Tour }) => {
     await untilSaid(tour, moment);
