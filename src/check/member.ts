@@ -94,7 +94,8 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     const latest = known.take(answer, askedMs, clock.monotonicMs());
     const inDoubt = isInDoubt(known.memory);
     asking = lost || (inDoubt && latest.state !== "unknown");
-    if (inDoubt) listener.doubted(member);
+    // Not for an answer that says nothing: two in doubt would have each other asked without end.
+    if (inDoubt && known.memory !== before.memory) listener.doubted(member);
     listener.judged(member, latest, before);
     return asking;
   }

@@ -88,6 +88,23 @@ describe("a list", () => {
     expect(run.writes).toEqual([1]);
   });
 
+  test("of servers that are in doubt and of which then nothing can be told does not have them asked without end", async () => {
+    const run = group([1, 2], { publish: "all" });
+    await run.start();
+    for (const port of [1, 2]) run.checker.behaviour.set(port, "down");
+    let asked = 0;
+    run.checker.onAnswer = () => {
+      asked += 1;
+      if (asked === 2) for (const port of [1, 2]) run.checker.behaviour.set(port, "unknown");
+      if (asked > 100) throw new Error("asked without end");
+    };
+    run.checker.lose(1);
+    run.checker.lose(2);
+    await run.clock.advance(500);
+    expect(asked).toBeLessThan(20);
+    expect(run.writes).toEqual([1]);
+  });
+
   test("and a checker that publishes one alone do not fight over the key", async () => {
     const one = group([1, 2]);
     const all = group([1, 2], { publish: "all" });
