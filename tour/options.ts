@@ -15,7 +15,7 @@ export const HELP = `Usage: npm start [-- options]
 
 Shows what confd-haproxy is for, with real servers on this machine: memcached, MariaDB with two replicas, Redis
 with two replicas and three Sentinels, HAProxy in front of them, one process of checkers and a renderer. One after
-the other they are killed, or stop replicating, and HAProxy follows. It takes some ten seconds and leaves nothing
+the other they are killed, or stop replicating, and HAProxy follows. It takes some six seconds and leaves nothing
 behind.
 
 Options:

@@ -90,7 +90,7 @@ function stopOnSignals(stop: AbortController, reason: Error): void {
     stop.abort(reason);
     if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(EXIT_INTERRUPTED);
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, onSignal);
 }
 
 function explain({ logs }: Tour, error: unknown): void {

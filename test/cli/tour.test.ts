@@ -180,7 +180,7 @@ test("--stay over a Consul of its own: mended, each command can be pasted and do
   tour.signal("SIGINT");
   expect((await tour.exited).code, tour.stderr()).toBe(0);
   await expectNothingLeft(tour);
-});
+}, 60_000);
 
 /** The commands that only look, pasted one after the other as they stand there. */
 async function expectHarmless(guide: string): Promise<void> {
