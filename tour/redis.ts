@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { createConnection } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MASTER_NAME, type Redis, startRedisTrio, startSentinel, untilAcquainted } from "../test/support/redis.ts";
@@ -100,7 +99,7 @@ async function listenTo(
     });
     // A Sentinel that ends says nothing more; its end is not our failure.
     socket.on("error", () => {});
-    await once(socket, "close");
+    await new Promise((resolve) => socket.once("close", resolve));
     await sleep(RECONNECT_MS, undefined, { signal: stop });
   }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startConsul } from "../support/consul.ts";
@@ -16,7 +16,7 @@ const COMMAND = /&& *(?:exec +)?(.+)$/.exec(
 )?.[1];
 
 interface Tour extends Launched {
-  /** Its own processes that still run: their TMPDIR is in the one that the tour was given. */
+  /** Its own processes that still run: their TMPDIR or their working directory is in the one that it was given. */
   processes(): { pid: number; command: string }[];
   /** Its folders that are still there. */
   folders(): string[];
@@ -49,13 +49,23 @@ function processesIn(tmp: string): { pid: number; command: string }[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
     try {
-      if (!readFileSync(`/proc/${pid}/environ`, "utf8").includes(`TMPDIR=${tmp}`)) return [];
+      // Redis writes its title over its environment.
+      const cwd = readlinkSync(`/proc/${pid}/cwd`);
+      if (!cwd.startsWith(tmp) && !readFileSync(`/proc/${pid}/environ`, "utf8").includes(`TMPDIR=${tmp}`)) return [];
       return [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
     } catch {
       // ended meanwhile, or not ours to read
       return [];
     }
   });
+}
+
+/** A crash of the one process whose command line says so. */
+function killOne(tour: Tour, command: string): void {
+  const victim = tour.processes().find((one) => one.command.includes(command));
+  // Without a pid kill() would mean ourselves.
+  if (victim === undefined) throw new Error(`${command} does not run`);
+  process.kill(victim.pid, "SIGKILL");
 }
 
 async function untilSaid(tour: Tour, pattern: RegExp): Promise<void> {
@@ -221,6 +231,8 @@ async function expectMoves(tour: Tour, guide: string): Promise<void> {
   await answeredBy(other(replica, "db-\\S+"));
   await paste(startSlave);
 
+  // Whoever is killed comes back, also whom nobody was told to kill.
+  killOne(tour, "[sentinel]");
   const killed = /Kill (memcached-\S+), which/.exec(guide)?.[1] ?? "";
   await paste(commands(/kill .*memcached/)[0] ?? "");
   await untilSaid(
@@ -259,8 +271,7 @@ test("a program of ours dies on the stage: the tour names it, shows its log, and
   const tours = programs.map((program) => ({ program, tour: startTour() }));
   for (const { program, tour } of tours) {
     await untilSaid(tour, /client +is answered by/);
-    const victim = tour.processes().find(({ command }) => command.includes(`dist/${program}.js`));
-    process.kill(victim?.pid ?? 0, "SIGKILL");
+    killOne(tour, `dist/${program}.js`);
   }
   for (const { program, tour } of tours) {
     expect((await tour.exited).code).toBe(1);
