@@ -157,6 +157,7 @@ function idleStatus({ checker, options }: PlannedGroup): GroupStatus {
     leader: options.ha ? false : undefined,
     storeReadable: false,
     servers: [],
+    exclusive: checker.exclusive !== undefined,
     split: false,
     counters: { rounds: 0, lateRounds: 0, probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 },
   };

@@ -109,7 +109,8 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
     for (const member of roster.members) void member.check();
     roster.refresh().catch(fail);
   });
-  deps.onStatus?.(() => readStatus({ kind: checker.kind, tag, members, publication, leadership, split, counters }));
+  const identity = { kind: checker.kind, tag, exclusive: checker.exclusive !== undefined };
+  deps.onStatus?.(() => readStatus({ ...identity, members, publication, leadership, split, counters }));
   const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
   return {
     roster,

@@ -9,6 +9,7 @@ import type { Publication } from "./publication.ts";
 export interface StatusSources {
   readonly kind: string;
   readonly tag: string;
+  readonly exclusive: boolean;
   readonly members: () => readonly Member[];
   readonly publication: Publication;
   readonly leadership: Leadership;
@@ -18,7 +19,7 @@ export interface StatusSources {
 
 /** Reads it at this moment. */
 export function readStatus(sources: StatusSources): GroupStatus {
-  const { kind, tag, publication, leadership, split, counters } = sources;
+  const { kind, tag, exclusive, publication, leadership, split, counters } = sources;
   const published = namesOf(publication.published);
   return {
     kind,
@@ -26,6 +27,7 @@ export function readStatus(sources: StatusSources): GroupStatus {
     published,
     leader: leadership.leads,
     storeReadable: publication.readable,
+    exclusive,
     split: split.present,
     counters: { ...counters },
     servers: sources.members().map(({ name, memory, verdict }) => ({

@@ -26,6 +26,8 @@ export interface GroupStatus {
   /** The store answers. */
   readonly storeReadable: boolean;
   readonly servers: readonly ServerStatus[];
+  /** Only one of the servers can rightly be up: the others are as they should be when they are not. */
+  readonly exclusive: boolean;
   /** Several servers are up of which only one can rightly be. */
   readonly split: boolean;
   readonly counters: GroupCounters;

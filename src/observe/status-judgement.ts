@@ -98,7 +98,8 @@ function isFailed(server: ServerStatus | undefined): boolean {
 function judgeRest(group: GroupStatus, published: readonly string[], unready: string | undefined): Judgement {
   const names = list(published);
   if (!group.storeReadable) return degraded(`the store does not answer; it last named ${names}`);
-  const lost = group.servers.filter(({ health, reason }) => health !== "up" && reason !== NOT_ASKED).length;
+  const others = group.exclusive ? [] : group.servers;
+  const lost = others.filter(({ health, reason }) => health !== "up" && reason !== NOT_ASKED).length;
   const are = published.length > 1 ? "are" : "is";
   if (lost > 0) return degraded(`${names} ${are} published; ${upWords(group.servers)}`);
   if (unready !== undefined) return { condition: "waiting", words: unready };

@@ -289,6 +289,7 @@ describe("the status of a group", () => {
       published: ["127.0.0.1:1"],
       leader: undefined,
       storeReadable: true,
+      exclusive: false,
       split: false,
       servers: [
         { name: "127.0.0.1:1", health: "up", reason: "is up", published: true },

@@ -14,6 +14,7 @@ export function groupStatus(more: Partial<GroupStatus> = {}): GroupStatus {
     leader: undefined,
     storeReadable: true,
     servers: [serverStatus("10.0.0.1:11211", { published: true }), serverStatus("10.0.0.2:11211")],
+    exclusive: false,
     split: false,
     counters: { rounds: 3, lateRounds: 1, probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
     ...more,

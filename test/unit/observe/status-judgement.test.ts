@@ -60,6 +60,11 @@ describe("a tag is judged", () => {
       "bad: split brain: only one can rightly be up, but 10.0.0.1:11211, 10.0.0.2:11211 are",
     ],
     [
+      "good when only one can be up and is, whatever the others say",
+      { exclusive: true, published: ["a:1"], servers: [serverStatus("a:1"), serverStatus("b:1", { health: "down" })] },
+      "good: a:1 is published",
+    ],
+    [
       "degraded when the published server is a stranger",
       { published: ["z:1"] },
       "degraded: z:1 is published but not among the servers",
