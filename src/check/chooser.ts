@@ -5,6 +5,7 @@ import { type Published, publishedNames } from "../core/published.ts";
 import { isStale, toCandidate } from "./candidate.ts";
 import { createDoubt } from "./doubt.ts";
 import { composeEntry } from "./entry-value.ts";
+import { createFirstLook } from "./first-look.ts";
 import { createJournal } from "./journal.ts";
 import { createJudge } from "./judge.ts";
 import type { Leadership } from "./leadership.ts";
@@ -49,6 +50,7 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
   const journal = createJournal(context.logger, context.who);
   const judge = createJudge(options);
   const doubt = createDoubt(clock);
+  const firstLook = createFirstLook(members);
   let settled = false;
   let searching = false;
 
@@ -59,6 +61,7 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
       journal.tell(news, undefined);
       return;
     }
+    firstLook(publishedNames(published));
     const nowMs = clock.monotonicMs();
     const candidates = members().map((member) => toCandidate(member, nowMs, options));
     const decision = judge.decide(candidates, published, nowMs);
@@ -85,19 +88,6 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     if (decision.action === "wait") askStale();
     if (decision.action !== "publish" && decision.action !== "remove") return;
     if (obstacle() === undefined) context.background(carryOut(decision, published));
-  }
-
-  let publishedBefore = "";
-
-  /** Whoever published a server that is down from here has perhaps seen it come back earlier: it is asked before it is replaced. */
-  function askNewlyPublished(): void {
-    const names = publishedNow(publication);
-    if (names.join() === publishedBefore) return;
-    publishedBefore = names.join();
-    for (const member of members()) {
-      const { health } = member.memory;
-      if (names.includes(member.name) && (health === "down" || health === "drain")) void member.check();
-    }
   }
 
   function askStale(): void {
@@ -145,10 +135,7 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
         if (other !== member) void other.check();
       }
     },
-    reconsider() {
-      askNewlyPublished();
-      evaluate();
-    },
+    reconsider: () => evaluate(),
     get searching() {
       return searching;
     },

@@ -97,6 +97,35 @@ describe("several checkers", () => {
     expect(writes).toEqual([]);
   });
 
+  test("so it is when an entry in between was learned from a lost write, and not from the watch", async () => {
+    const { start, store, checker, clock, writes } = group([1, 2, 3]);
+    let release: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { watch } = store;
+    store.watch = async function* (key, call) {
+      for await (const snapshot of watch(key, call)) {
+        yield snapshot;
+        // It tells of our own entry, and then of nothing for a while.
+        if (snapshot.pairs.length > 0) await held;
+      }
+    };
+    await start();
+    checker.behaviour.set(1, "down");
+    store.beforePut = () => {
+      store.beforePut = () => {};
+      store.set(KEY, entryOf(2));
+    };
+    checker.lose(1);
+    await clock.advance(50);
+    checker.behaviour.set(1, "up").set(2, "down");
+    store.set(KEY, entryOf(1, { by: "another" }));
+    release();
+    await clock.advance(30_000);
+    expect(writes).toEqual([1]);
+  });
+
   test("a server that was replaced once and was healthy since is replaced at once when it fails again", async () => {
     const { start, store, checker, clock, writes } = group([1, 2]);
     await start();
