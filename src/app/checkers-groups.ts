@@ -2,6 +2,7 @@ import { runGroup } from "../check/group.ts";
 import { phaseOf, pulseOf } from "../check/options.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
+import { exclusiveWords } from "../core/exclusive.ts";
 import type { Logger } from "../core/logger.ts";
 import type { GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
@@ -157,7 +158,7 @@ function idleStatus({ checker, options }: PlannedGroup): GroupStatus {
     leader: options.ha ? false : undefined,
     storeReadable: false,
     servers: [],
-    exclusive: checker.exclusive !== undefined,
+    exclusive: exclusiveWords(checker, options.values) !== undefined,
     split: false,
     counters: { rounds: 0, lateRounds: 0, probes: 0, failedProbes: 0, writes: 0, lostWrites: 0, splits: 0 },
   };

@@ -43,8 +43,9 @@ function checkerProblem(checker: unknown): string | undefined {
   if (!isName(checker["kind"])) return "checker.kind must be a word of letters, digits and _ . : -";
   if (typeof checker["summary"] !== "string") return "checker.summary must be a string: what is published";
   if (!Number.isInteger(checker["proxyportOffset"])) return "checker.proxyportOffset must be a whole number";
-  const exclusive = typeof checker["exclusive"];
-  if (exclusive !== "undefined" && exclusive !== "string") return "checker.exclusive must be a string, if it is there";
+  if (!["undefined", "string", "function"].includes(typeof checker["exclusive"])) {
+    return "checker.exclusive must be a string or a function, if it is there";
+  }
   if (typeof checker["create"] !== "function") return "checker.create must be a function";
   return optionsProblem(checker["options"]);
 }

@@ -1,6 +1,7 @@
 import type { Checker } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { entryKey } from "../core/entry.ts";
+import { exclusiveWords } from "../core/exclusive.ts";
 import type { Logger } from "../core/logger.ts";
 import { publishedTargets } from "../core/published.ts";
 import type { GroupCounters, GroupStatus } from "../core/status.ts";
@@ -52,8 +53,9 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
   const key = entryKey(checker.kind, tag);
   const logger = deps.logger.child({ group: `${checker.kind}/${tag}` });
   const counters = noCounts();
+  const exclusive = exclusiveWords(checker, values);
   const uncertainty = createUncertainty(logger, who);
-  const split = createSplit({ words: checker.exclusive, logger, who, counters });
+  const split = createSplit({ words: exclusive, logger, who, counters });
   const members = () => roster.members;
   const onChange = () => chooser.reconsider();
   const common = { key, clock, logger, signal, who, onChange };
@@ -109,7 +111,7 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
     for (const member of roster.members) void member.check();
     roster.refresh().catch(fail);
   });
-  const identity = { kind: checker.kind, tag, exclusive: checker.exclusive !== undefined };
+  const identity = { kind: checker.kind, tag, exclusive: exclusive !== undefined };
   deps.onStatus?.(() => readStatus({ ...identity, members, publication, leadership, split, counters }));
   const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
   return {

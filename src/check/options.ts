@@ -2,6 +2,7 @@ import type { Checker, Service } from "../core/checker.ts";
 import type { Thresholds } from "../core/damper.ts";
 import { isPort } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
+import { exclusiveWords } from "../core/exclusive.ts";
 import type { OptionSpec, OptionValues } from "../core/option.ts";
 import type { Target } from "../core/targets.ts";
 
@@ -95,7 +96,7 @@ export interface GroupOptions {
 }
 
 /** Throws E_USAGE when the options make no sense, together or for this kind. */
-export function validateGroup(options: GroupOptions, { kind, exclusive }: Checker): void {
+export function validateGroup(options: GroupOptions, checker: Checker): void {
   const { intervalMs, timeoutMs, thresholds, pulseMs, minServers, publish } = options;
   if (intervalMs < 10) throw usage("--interval must be at least 10ms");
   if (timeoutMs < 1) throw usage("--timeout must be at least 1ms");
@@ -106,8 +107,8 @@ export function validateGroup(options: GroupOptions, { kind, exclusive }: Checke
   if (pulseMs !== 0 && pulseMs < 10) throw usage("--pulse must be at least 10ms, or 0 for none");
   if (minServers < 0) throw usage("--min-servers must be 0 or more");
   if (minServers > 0 && publish === "one") throw usage("--min-servers goes with --publish all");
-  if (publish === "all" && exclusive !== undefined) {
-    throw usage(`--publish all makes no sense for ${kind}: only one server can rightly be published`);
+  if (publish === "all" && exclusiveWords(checker, options.values) !== undefined) {
+    throw usage(`--publish all makes no sense for ${checker.kind}: only one server can rightly be published`);
   }
 }
 

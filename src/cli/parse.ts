@@ -47,12 +47,17 @@ function build(shape: CommandShape): Command {
     .description(shape.summary)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
-    .addHelpOption(new Option("-h, --help", "show this help").helpGroup(`${LOG_SECTION}:`));
+    .addHelpOption(new Option(helpFlags(shape), "show this help").helpGroup(`${LOG_SECTION}:`));
   if (shape.words === undefined) command.allowExcessArguments(false);
   else command.arguments(shape.words);
   for (const flag of shape.flags) addFlag(command, flag);
   if (shape.epilog !== undefined) command.addHelpText("after", `\n${shape.epilog}`);
   return command;
+}
+
+/** A replaced tool may have another use for `-h`. */
+function helpFlags({ flags }: CommandShape): string {
+  return flags.some(({ short }) => short === "h") ? "--help" : "-h, --help";
 }
 
 /** What stands for a value in help where the option has no word of its own. */
@@ -69,7 +74,8 @@ function addFlag(command: Command, flag: Flag): void {
     if (flag.type === "boolean") return onByDefault ? `--no-${name}` : `--${name}`;
     return `--${name} <${flag.argument ?? flag.values?.join("|") ?? ARGUMENTS[flag.type] ?? "VALUE"}>`;
   };
-  const option = new Option(spell(flag.name), onByDefault ? `do not ${description}` : description);
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  const option = new Option(`${short}${spell(flag.name)}`, onByDefault ? `do not ${description}` : description);
   if (flag.repeatable || flag.type === "targets") option.argParser(joinWithCommas);
   if (flag.section !== undefined) option.helpGroup(`${flag.section}:`);
   if (flag.hidden) option.hideHelp();

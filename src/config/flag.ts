@@ -2,8 +2,6 @@ import type { OptionSpec } from "../core/option.ts";
 
 /** One option of a command. Flag, environment variable, config file key, `--help` and docs all come from it. */
 export interface Flag extends OptionSpec {
-  /** Other flags that mean the same: those of the replaced tools. Not shown in help. */
-  readonly aliases?: readonly string[];
   /** Environment variables beside `CONFD_HAPROXY_<NAME>`, e.g. Consul's own. */
   readonly env?: readonly string[];
   /** Heading it stands under in `--help`. */

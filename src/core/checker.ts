@@ -56,6 +56,19 @@ export interface ServiceContext {
   readonly signal: AbortSignal;
 }
 
+/** A configuration file in the form of the program that a kind replaces. */
+export interface ForeignFile {
+  /** The kind's own option that names the file. */
+  readonly option: string;
+  /** The file that is read, if it is there, when none is named. */
+  readonly defaultPath?: string;
+  /**
+   * Its text as values by option name: the kind's own, common ones, `agent-port` and `agent-bind`. They count as a
+   * file's: flags and the environment beat them. Throws, in words, what is wrong with it.
+   */
+  read(text: string): Promise<Readonly<Record<string, unknown>>>;
+}
+
 /** A kind of service. A new kind is one file in `checkers/` and one line in its registry. */
 export interface Checker {
   /** As the user writes it, and the second part of the entry's key. */
@@ -66,8 +79,13 @@ export interface Checker {
   readonly proxyportOffset: number;
   /** Its own options; one that is named as a common one stands in its place. */
   readonly options: readonly OptionSpec[];
-  /** Set when only one target can rightly be up at a time: what to say of several, e.g. `say that they are the master`. */
-  readonly exclusive?: string;
+  /**
+   * Set when only one target can rightly be up at a time: what to say of several, e.g. `say that they are the master`;
+   * or, where that depends on the options, how to tell.
+   */
+  readonly exclusive?: string | ((options: OptionValues) => string | undefined);
+  /** For those who come from the program that this kind replaces. */
+  readonly foreignFile?: ForeignFile;
   /** Connects nothing yet. Throws E_USAGE for options that make no sense together. */
   create(options: OptionValues, context: ServiceContext): Service;
 }

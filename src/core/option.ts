@@ -11,6 +11,10 @@ export interface OptionSpec {
   readonly required?: boolean;
   /** Never a flag, where ps would show it: it comes from the environment or a file. */
   readonly secret?: boolean;
+  /** One letter, where the replaced tool has one: `-k`. */
+  readonly short?: string;
+  /** Other flags that mean the same: those of the replaced tools. Not shown in help. */
+  readonly aliases?: readonly string[];
   /** Shown in help for the argument, e.g. `h:p,h:p`. */
   readonly argument?: string;
 }

@@ -14,6 +14,8 @@ export type Verdict =
       readonly reason: string;
       /** Percent of the server's configured weight, 0-256, as in HAProxy's agent-check reply. */
       readonly weightPercent?: number;
+      /** Connections that HAProxy may have open to it, as `maxconn:N` in the agent-check reply. */
+      readonly maxconn?: number;
       /** Looked at only when a server is to be chosen: a published one is not replaced for a better rank. */
       readonly rank?: Rank;
     }
