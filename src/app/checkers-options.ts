@@ -1,8 +1,15 @@
 import { CHECK_OPTIONS, type GroupOptions } from "../check/options.ts";
 import type { Flag } from "../config/flag.ts";
-import { CHECKERS_STORE_FLAGS, CONF_FLAG, PROCESS_FLAGS } from "../config/flags-checkers.ts";
+import {
+  AGENT_FLAGS,
+  AGENT_SECTION,
+  CHECKERS_STORE_FLAGS,
+  CONF_FLAG,
+  PROCESS_FLAGS,
+} from "../config/flags-checkers.ts";
 import { LOG_FLAGS } from "../config/flags-common.ts";
 import type { Values } from "../config/resolve.ts";
+import type { AgentRules } from "../core/agent-line.ts";
 import type { Checker } from "../core/checker.ts";
 import { isName } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
@@ -14,19 +21,22 @@ const RUNNING = "How it runs";
 /** Of the options in `check/options.ts`, those that say how the process runs. */
 const RUN_OPTIONS = ["once", "dry-run", "verbose"];
 
+/** Of them, those that say what the agent answers. */
+const AGENT_OPTIONS = ["stale-after", "on-starting", "on-stale", "on-unknown", "on-stopping", "ready-for"];
+
 /** Flags of the replaced checkers. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = { verbose: ["debug"] };
 
 const COMMON: readonly Flag[] = (CHECK_OPTIONS as readonly OptionSpec[]).map((option) => ({
   ...option,
-  section: RUN_OPTIONS.includes(option.name) ? RUNNING : CHECKING,
+  section: sectionOf(option.name),
   ...(ALIASES[option.name] === undefined ? {} : { aliases: ALIASES[option.name] }),
 }));
 
 const PROCESS: readonly Flag[] = PROCESS_FLAGS.map((flag) => ({ ...flag, section: RUNNING }));
 
 /** What concerns the process as a whole: keys in front of the tables of a configuration file. */
-export const TOP_FLAGS: readonly Flag[] = [...PROCESS, ...CHECKERS_STORE_FLAGS, ...LOG_FLAGS];
+export const TOP_FLAGS: readonly Flag[] = [...PROCESS, ...AGENT_FLAGS, ...CHECKERS_STORE_FLAGS, ...LOG_FLAGS];
 
 /** What `[defaults]` may say, for the checkers of every kind. */
 export const DEFAULTS_FLAGS: readonly Flag[] = COMMON.filter(({ name }) => name !== "tag" && name !== "once");
@@ -44,6 +54,11 @@ export const CONFIG_FLAGS: readonly Flag[] = [
   ...COMMON.filter(({ name }) => name !== "tag"),
   ...TOP_FLAGS,
 ];
+
+function sectionOf(name: string): string {
+  if (AGENT_OPTIONS.includes(name)) return AGENT_SECTION;
+  return RUN_OPTIONS.includes(name) ? RUNNING : CHECKING;
+}
 
 /** What a `[[checker]]` table of this kind may say beside `kind`, `tag` and `conf`. */
 export function tableFlagsOf(checker: Checker): readonly Flag[] {
@@ -92,9 +107,29 @@ export function groupOf(checker: Checker, tag: string, values: Values): GroupOpt
     minServers: Number(values["min-servers"]),
     fallback: values["fallback"] === "remove" ? "remove" : "keep",
     ha: values["ha"] === true,
+    agent: agentOf(values),
+    readyForMs: Number(values["ready-for"]),
+    manualRecovery: values["manual-recovery"] === true,
+    recover: values["recover"] === true,
     proxyport: { ...numeric("port", values["proxyport"]), ...numeric("offset", values["proxyport-offset"]) },
     dryRun: values["dry-run"] === true,
     verbose: values["verbose"] === true,
+  };
+}
+
+/** Three rounds may be missed before a verdict is too old, and never less than this, ms. */
+const STALE_AFTER = { rounds: 3, leastMs: 5_000 };
+
+function agentOf(values: Values): AgentRules {
+  const roundMs = Number(values["interval"]) + Number(values["timeout"]);
+  const given = values["stale-after"];
+  const line = (name: string) => String(values[name] ?? "").trim();
+  return {
+    staleAfterMs: typeof given === "number" ? given : Math.max(STALE_AFTER.leastMs, STALE_AFTER.rounds * roundMs),
+    onStarting: line("on-starting"),
+    onStale: line("on-stale"),
+    onUnknown: line("on-unknown"),
+    onStopping: line("on-stopping"),
   };
 }
 

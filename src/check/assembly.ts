@@ -2,8 +2,10 @@ import type { Checker } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { entryKey } from "../core/entry.ts";
 import { exclusiveWords } from "../core/exclusive.ts";
+import type { Latch } from "../core/latch.ts";
 import type { Logger } from "../core/logger.ts";
 import { publishedTargets } from "../core/published.ts";
+import type { StandingSource } from "../core/standing.ts";
 import type { GroupCounters, GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
 import { targetName } from "../core/targets.ts";
@@ -16,6 +18,7 @@ import { createPublication, type Publication } from "./publication.ts";
 import { beat } from "./pulse.ts";
 import { createRoster, type Roster } from "./roster.ts";
 import { createSplit } from "./split.ts";
+import { createStandings } from "./standing.ts";
 import { createUncertainty } from "./uncertainty.ts";
 import { healthNews } from "./words.ts";
 
@@ -29,6 +32,10 @@ export interface GroupDeps {
   readonly signal: AbortSignal;
   /** Is given, once, the way to read the status of the group while it runs. */
   readonly onStatus?: (read: () => GroupStatus) => void;
+  /** Is given, once, where the agent port finds what to answer while the group runs. */
+  readonly onStanding?: (source: StandingSource) => void;
+  /** With `--manual-recovery`: who was down stays down. */
+  readonly latch?: Latch;
 }
 
 /** The two ways in which work that runs beside the loop reports its end. */
@@ -47,7 +54,7 @@ export interface Assembly {
 
 /** Puts the parts of a group together; nothing runs yet. Throws E_USAGE for options that cannot work. */
 export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Supervision): Assembly {
-  const { checker, store, clock, signal } = deps;
+  const { checker, store, clock, signal, latch } = deps;
   const { timeoutMs, thresholds, tag, values, pulseMs } = options;
   const who = `${checker.kind} ${tag}`;
   const key = entryKey(checker.kind, tag);
@@ -96,7 +103,7 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
   const roster = createRoster({
     service,
     published: () => published()[0],
-    member: { timeoutMs, thresholds, clock, signal, listener },
+    member: { timeoutMs, thresholds, clock, signal, listener, ...(latch === undefined ? {} : { latch }) },
     logger,
     who,
     onChange() {
@@ -112,6 +119,7 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
     roster.refresh().catch(fail);
   });
   const identity = { kind: checker.kind, tag, exclusive: exclusive !== undefined };
+  deps.onStanding?.(createStandings({ roster, published: publishedNow, latch, fail }));
   deps.onStatus?.(() => readStatus({ ...identity, members, publication, leadership, split, counters }));
   const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
   return {

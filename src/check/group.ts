@@ -57,6 +57,14 @@ async function run(options: GroupOptions, deps: GroupDeps, stop: AbortController
   if (failures.length > 0) throw failures[0];
 }
 
+/** Servers are asked when the agent is asked. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
 /**
  * Calls `work` each interval, on a grid that does not drift, with how late it is; ends only by rejecting when the signal aborts.
  * Ticks that were missed (a paused process) are left out. `work` must not overlap itself by its own means.
@@ -67,6 +75,7 @@ async function tick(
   work: (lateMs: number) => void,
 ): Promise<never> {
   const { intervalMs, phaseMs = 0 } = options;
+  if (intervalMs === 0) return untilAborted(signal);
   let nextMs = clock.monotonicMs() + (phaseMs > 0 ? phaseMs : intervalMs);
   for (;;) {
     await clock.sleep(Math.max(0, nextMs - clock.monotonicMs()), signal);

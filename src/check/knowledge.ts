@@ -1,5 +1,5 @@
 import { type Damped, damp, type Thresholds, UNSEEN } from "../core/damper.ts";
-import type { Verdict } from "../core/verdict.ts";
+import type { GoodVerdict, Verdict } from "../core/verdict.ts";
 
 /** What is known of one target. */
 export interface Knowledge {
@@ -7,6 +7,8 @@ export interface Knowledge {
   readonly memory: Damped;
   /** The latest one, undamped; undefined before the first. */
   readonly verdict: Verdict | undefined;
+  /** The latest good one: what it said of the server's weight still holds while the server is in doubt. */
+  readonly good: GoodVerdict | undefined;
   /** When the latest verdict came, on the monotonic clock; -Infinity before the first. */
   readonly judgedMs: number;
   /** Takes in what was asked at `askedMs` and came at `nowMs`; returns the verdict that it is taken for. */
@@ -20,10 +22,29 @@ export interface Knowledge {
 const STOOD_STILL_MS = 1_000;
 const STOOD_STILL: Verdict = { state: "unknown", reason: "this process stood still while it waited for the answer" };
 
-/** Knows nothing at first. */
-export function createKnowledge(timeoutMs: number, thresholds: Thresholds): Knowledge {
-  let memory = UNSEEN;
+/** The latch of one server. */
+export interface Hold {
+  /** What was wrong with the server that is held down; undefined when it is not. */
+  held(): string | undefined;
+  /** The server goes down at this moment. */
+  hold(reason: string): void;
+}
+
+/** What is to be known, and by which rules. */
+export interface KnowledgeRules {
+  readonly timeoutMs: number;
+  readonly thresholds: Thresholds;
+  /** Set when a server that was down is to stay down until a person says otherwise. */
+  readonly hold?: Hold;
+}
+
+const DOWN: Damped = { ...UNSEEN, health: "down" };
+
+/** Knows nothing at first, but who was down when this program ended and is held. */
+export function createKnowledge({ timeoutMs, thresholds, hold }: KnowledgeRules): Knowledge {
+  let memory = hold?.held() === undefined ? UNSEEN : DOWN;
   let verdict: Verdict | undefined;
+  let good: GoodVerdict | undefined;
   let judgedMs = Number.NEGATIVE_INFINITY;
   return {
     get memory() {
@@ -32,15 +53,27 @@ export function createKnowledge(timeoutMs: number, thresholds: Thresholds): Know
     get verdict() {
       return verdict;
     },
+    get good() {
+      return good;
+    },
     get judgedMs() {
       return judgedMs;
     },
     take(answer, askedMs, nowMs) {
-      const latest = nowMs - askedMs > timeoutMs + STOOD_STILL_MS ? STOOD_STILL : answer;
+      const latest = heldDown(hold) ?? (nowMs - askedMs > timeoutMs + STOOD_STILL_MS ? STOOD_STILL : answer);
+      const before = memory.health;
       judgedMs = nowMs;
       verdict = latest;
+      if (latest.state === "up") good = latest;
       memory = damp(memory, latest, thresholds);
+      if (memory.health === "down" && before !== "down") hold?.hold(latest.reason);
       return latest;
     },
   };
+}
+
+/** As long as it is held, nothing that it answers counts. */
+function heldDown(hold: Hold | undefined): Verdict | undefined {
+  const reason = hold?.held();
+  return reason === undefined ? undefined : { state: "down", reason: `held down by --manual-recovery: ${reason}` };
 }

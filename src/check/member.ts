@@ -2,9 +2,10 @@ import type { Probe } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Damped, isInDoubt, type Thresholds } from "../core/damper.ts";
 import { isAbort } from "../core/errors.ts";
+import type { Latch } from "../core/latch.ts";
 import { type Target, targetName } from "../core/targets.ts";
-import type { Verdict, VerdictState } from "../core/verdict.ts";
-import { createKnowledge } from "./knowledge.ts";
+import type { GoodVerdict, Verdict, VerdictState } from "../core/verdict.ts";
+import { createKnowledge, type Hold } from "./knowledge.ts";
 import { ask, askPing } from "./probe.ts";
 
 /** One target of a group, its kept probe and what is known of it. */
@@ -15,6 +16,8 @@ export interface Member {
   readonly memory: Damped;
   /** The latest one, undamped; undefined before the first. */
   readonly verdict: Verdict | undefined;
+  /** The latest good one, undamped. */
+  readonly good: GoodVerdict | undefined;
   /** When the latest verdict came, on the monotonic clock; -Infinity before the first. */
   readonly judgedMs: number;
   /** A verdict is to be expected soon. */
@@ -54,6 +57,7 @@ export interface MemberListener {
 export interface MemberContext {
   readonly timeoutMs: number;
   readonly thresholds: Thresholds;
+  readonly latch?: Latch;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly listener: MemberListener;
@@ -69,10 +73,11 @@ const LOSS_GAP_MS = 100;
 /** Puts a probe under watch. Nothing is asked before the first {@link Member.check}. */
 export function createMember(target: Target, probe: Probe, context: MemberContext): Member {
   const { clock, listener, signal, timeoutMs, thresholds } = context;
-  const known = createKnowledge(timeoutMs, thresholds);
+  const name = targetName(target);
+  const known = createKnowledge({ timeoutMs, thresholds, ...holdOf(name, context.latch) });
   let asking = false;
   let lost = false;
-  let lossMs = Number.NEGATIVE_INFINITY;
+  const delayOfLoss = createLossGap();
   let closed = false;
   let running: Promise<void> | undefined;
   let pinging: Promise<void> | undefined;
@@ -140,12 +145,15 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
 
   const member: Member = {
     target,
-    name: targetName(target),
+    name,
     get memory() {
       return known.memory;
     },
     get verdict() {
       return known.verdict;
+    },
+    get good() {
+      return known.good;
     },
     get judgedMs() {
       return known.judgedMs;
@@ -173,12 +181,24 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
   };
   probe.onLost?.(() => {
     if (closed || signal.aborted) return;
-    const nowMs = clock.monotonicMs();
-    const delayMs = Math.max(0, lossMs + LOSS_GAP_MS - nowMs);
-    lossMs = nowMs + delayMs;
     lost = true;
-    void start(delayMs);
+    void start(delayOfLoss(clock.monotonicMs()));
     listener.doubted(member);
   });
   return member;
+}
+
+function holdOf(name: string, latch: Latch | undefined): { readonly hold?: Hold } {
+  if (latch === undefined) return {};
+  return { hold: { held: () => latch.held(name), hold: (reason) => latch.hold(name, reason) } };
+}
+
+/** How long to wait until the check for the sake of a loss at `nowMs`. */
+function createLossGap(): (nowMs: number) => number {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (nowMs) => {
+    const delayMs = Math.max(0, lastMs + LOSS_GAP_MS - nowMs);
+    lastMs = nowMs + delayMs;
+    return delayMs;
+  };
 }

@@ -1,3 +1,5 @@
+import { parseReply } from "../core/agent-grammar.ts";
+import type { AgentRules } from "../core/agent-line.ts";
 import type { Checker, Service } from "../core/checker.ts";
 import type { Thresholds } from "../core/damper.ts";
 import { isPort } from "../core/entry.ts";
@@ -15,7 +17,12 @@ export const CHECK_OPTIONS = [
     argument: "NAME",
     description: "name of this group of servers: the last part of its key and the name of its listen section",
   },
-  { name: "interval", type: "duration", default: "1s", description: "time between two rounds of probes" },
+  {
+    name: "interval",
+    type: "duration",
+    default: "1s",
+    description: "time between two rounds of probes; 0: only when HAProxy asks the agent",
+  },
   { name: "timeout", type: "duration", default: "500ms", description: "the longest a server may take to answer" },
   {
     name: "fall",
@@ -60,6 +67,51 @@ export const CHECK_OPTIONS = [
     type: "boolean",
     description: "hold the entry under a Consul session lock: one checker of several writes",
   },
+  {
+    name: "manual-recovery",
+    type: "boolean",
+    description: "a server that was down stays down until somebody says recover, also across restarts",
+  },
+  { name: "recover", type: "boolean", description: "with --manual-recovery: forget, at the start, who was down" },
+  {
+    name: "stale-after",
+    type: "duration",
+    description: "the agent does not believe a verdict older than this (default 3 rounds, at least 5s)",
+  },
+  {
+    name: "on-starting",
+    type: "string",
+    default: "",
+    argument: "LINE",
+    description: "the agent's answer before the first verdict",
+  },
+  {
+    name: "on-stale",
+    type: "string",
+    default: "down #stale",
+    argument: "LINE",
+    description: "its answer when the last verdict is too old",
+  },
+  {
+    name: "on-unknown",
+    type: "string",
+    default: "",
+    argument: "LINE",
+    description: "its answer when the check could not tell",
+  },
+  {
+    name: "on-stopping",
+    type: "string",
+    default: "",
+    argument: "LINE",
+    description: "its answer while this process ends, see --stop-delay",
+  },
+  {
+    name: "ready-for",
+    type: "duration",
+    default: "10s",
+    description: "how long the agent says ready after a drain or maint of its own; longer than HAProxy's agent-inter",
+  },
   { name: "once", type: "boolean", description: "probe, decide, write and exit: 0 if the published server is good" },
   { name: "dry-run", type: "boolean", description: "write nothing, only say what would be written" },
   { name: "proxyport", type: "integer", description: "port that clients use, instead of server port plus offset" },
@@ -72,6 +124,7 @@ export interface GroupOptions {
   readonly tag: string;
   /** The checker's own options. */
   readonly values: OptionValues;
+  /** 0: servers are asked only when the agent is. */
   readonly intervalMs: number;
   /** For each probe. */
   readonly timeoutMs: number;
@@ -87,6 +140,14 @@ export interface GroupOptions {
   readonly fallback: "keep" | "remove";
   /** Only whoever holds the store's lock on the entry writes it. */
   readonly ha: boolean;
+  /** What is answered on the agent port. */
+  readonly agent: AgentRules;
+  /** How long `ready` is said after a drain or maint of our own, ms. */
+  readonly readyForMs: number;
+  /** A server that was down stays down until a person says otherwise. */
+  readonly manualRecovery: boolean;
+  /** Whoever is held down by that is let go at the start. */
+  readonly recover: boolean;
   /** Say what would be written, write nothing. */
   readonly dryRun: boolean;
   /** A debug line per probe. */
@@ -98,7 +159,7 @@ export interface GroupOptions {
 /** Throws E_USAGE when the options make no sense, together or for this kind. */
 export function validateGroup(options: GroupOptions, checker: Checker): void {
   const { intervalMs, timeoutMs, thresholds, pulseMs, minServers, publish } = options;
-  if (intervalMs < 10) throw usage("--interval must be at least 10ms");
+  if (intervalMs < 10 && intervalMs !== 0) throw usage("--interval must be at least 10ms, or 0 for none");
   if (timeoutMs < 1) throw usage("--timeout must be at least 1ms");
   for (const name of ["rise", "fall"] as const) {
     const count = thresholds[name];
@@ -107,10 +168,27 @@ export function validateGroup(options: GroupOptions, checker: Checker): void {
   if (pulseMs !== 0 && pulseMs < 10) throw usage("--pulse must be at least 10ms, or 0 for none");
   if (minServers < 0) throw usage("--min-servers must be 0 or more");
   if (minServers > 0 && publish === "one") throw usage("--min-servers goes with --publish all");
+  validateAgent(options);
   if (publish === "all" && exclusiveWords(checker, options.values) !== undefined) {
     throw usage(`--publish all makes no sense for ${checker.kind}: only one server can rightly be published`);
   }
 }
+
+function validateAgent({ agent, intervalMs, timeoutMs, recover, manualRecovery }: GroupOptions): void {
+  for (const name of ["onStarting", "onStale", "onUnknown", "onStopping"] as const) {
+    const flag = `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`;
+    const [wrong] = parseReply(agent[name]).unknown;
+    if (wrong === undefined && !/[^\x20-\x7e]/.test(agent[name])) continue;
+    throw usage(`${flag}: HAProxy does not understand "${wrong ?? agent[name]}"`, AGENT_WORDS);
+  }
+  if (agent.staleAfterMs <= intervalMs + timeoutMs) {
+    throw usage("--stale-after must be longer than --interval and --timeout together");
+  }
+  if (recover && !manualRecovery) throw usage("--recover goes with --manual-recovery");
+}
+
+const AGENT_WORDS =
+  'the words are up, down, drain, maint, ready, 50%, maxconn:10, and a reason behind " #"; "" is no opinion';
 
 /**
  * The port that clients connect to. It belongs to the tag, not to the server in use: it comes from the port

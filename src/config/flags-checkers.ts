@@ -24,6 +24,12 @@ export const PROCESS_FLAGS: readonly Flag[] = [
     description: "JavaScript file that exports a checker of your own; may be given several times",
   },
   {
+    name: "state-dir",
+    type: "string",
+    argument: "DIR",
+    description: "where is remembered what a restart must not forget (default /var/lib/confd-haproxy for root)",
+  },
+  {
     name: "status-port",
     type: "integer",
     argument: "PORT",
@@ -45,3 +51,48 @@ export const CONF_FLAG: Flag = {
   argument: "FILE",
   description: "ini file whose section [<tag>] holds options of this kind, passwords too; followed when it changes",
 };
+
+/** The heading of {@link AGENT_FLAGS}. */
+export const AGENT_SECTION = "The agent-check port";
+
+/** The port on which HAProxy's agent-check is answered; in a configuration file the table `[agent]`, without `agent-`. */
+export const AGENT_FLAGS: readonly Flag[] = [
+  {
+    name: "agent-port",
+    type: "integer",
+    argument: "PORT",
+    section: AGENT_SECTION,
+    description: "answer HAProxy's agent-check on this port; 0 for none",
+  },
+  {
+    name: "agent-bind",
+    type: "string",
+    argument: "ADDRESS,...",
+    default: "127.0.0.1",
+    repeatable: true,
+    section: AGENT_SECTION,
+    description: "where: addresses, with a port of their own if need be, * for all, unix:/path",
+  },
+  {
+    name: "allow",
+    type: "string",
+    argument: "CIDR,...",
+    repeatable: true,
+    section: AGENT_SECTION,
+    description: "who may ask; everybody without it",
+  },
+  {
+    name: "agent-default",
+    type: "string",
+    argument: "TAG",
+    section: AGENT_SECTION,
+    description: "tag that is meant when HAProxy sends nothing (agent-send) and there are several",
+  },
+  {
+    name: "stop-delay",
+    type: "duration",
+    default: "0s",
+    section: AGENT_SECTION,
+    description: "go on answering --on-stopping for so long after SIGTERM",
+  },
+];

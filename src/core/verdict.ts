@@ -4,21 +4,24 @@
  */
 export type Rank = readonly number[];
 
+/** The server may take traffic. */
+export interface GoodVerdict {
+  readonly state: "up";
+  readonly reason: string;
+  /** Percent of the server's configured weight, 0-256, as in HAProxy's agent-check reply. */
+  readonly weightPercent?: number;
+  /** Connections that HAProxy may have open to it, as `maxconn:N` in the agent-check reply. */
+  readonly maxconn?: number;
+  /** Looked at only when a server is to be chosen: a published one is not replaced for a better rank. */
+  readonly rank?: Rank;
+}
+
 /**
  * What one probe found. `unknown` means that the check could not tell (denied credentials, our own fault):
  * nothing changes because of it. `reason` is one short line in words, free of secrets.
  */
 export type Verdict =
-  | {
-      readonly state: "up";
-      readonly reason: string;
-      /** Percent of the server's configured weight, 0-256, as in HAProxy's agent-check reply. */
-      readonly weightPercent?: number;
-      /** Connections that HAProxy may have open to it, as `maxconn:N` in the agent-check reply. */
-      readonly maxconn?: number;
-      /** Looked at only when a server is to be chosen: a published one is not replaced for a better rank. */
-      readonly rank?: Rank;
-    }
+  | GoodVerdict
   | {
       readonly state: "down";
       readonly reason: string;

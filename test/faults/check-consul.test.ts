@@ -7,6 +7,7 @@ import { openStore } from "../../src/stores/open.ts";
 import { type CaptureLogger, createCaptureLogger } from "../support/capture-logger.ts";
 import { type Consul, type ConsulOptions, startConsul } from "../support/consul.ts";
 import { eventually } from "../support/eventually.ts";
+import { groupOptions } from "../support/group-options.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { releaseLater } from "../support/releases.ts";
@@ -62,21 +63,12 @@ async function startChecker(
 }
 
 function optionsFor(servers: readonly Server[]): GroupOptions {
-  return {
+  return groupOptions({
     tag: "mem11211",
     values: { server: servers.map(({ address, port }) => ({ host: address, port })) },
     intervalMs: INTERVAL_MS,
-    timeoutMs: 500,
-    thresholds: { rise: 1, fall: 2 },
-    proxyport: {},
     pulseMs: 0,
-    publish: "one",
-    minServers: 0,
-    fallback: "keep",
-    ha: false,
-    dryRun: false,
-    verbose: false,
-  };
+  });
 }
 
 async function published({ consul }: Scene): Promise<string | undefined> {

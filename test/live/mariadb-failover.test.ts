@@ -11,6 +11,7 @@ import { openStore } from "../../src/stores/open.ts";
 import { createCaptureLogger } from "../support/capture-logger.ts";
 import { startConsul } from "../support/consul.ts";
 import { eventually } from "../support/eventually.ts";
+import { groupOptions } from "../support/group-options.ts";
 import { type Mariadb, MONITOR, replicationSet } from "../support/mariadb.ts";
 import { releaseLater } from "../support/releases.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -32,22 +33,15 @@ interface Running {
 }
 
 function optionsFor(master: Mariadb, values: OptionValues = {}): GroupOptions {
-  return {
+  return groupOptions({
     tag: TAG,
     values: { host: master.address, port: master.port, ...MONITOR, ...values },
     intervalMs: 200,
     timeoutMs: 1_000,
-    thresholds: { rise: 1, fall: 2 },
-    proxyport: {},
-    pulseMs: 50,
-    publish: "one",
-    minServers: 0,
     fallback: values["fallback"] === "remove" ? "remove" : "keep",
-    ha: false,
-    dryRun: false,
     // A line per probe: that is how a test knows that rounds have passed.
     verbose: true,
-  };
+  });
 }
 
 async function open(options: StoreOptions): Promise<Store> {

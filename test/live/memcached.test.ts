@@ -10,6 +10,7 @@ import { openStore } from "../../src/stores/open.ts";
 import { createCaptureLogger } from "../support/capture-logger.ts";
 import { type Consul, startConsul } from "../support/consul.ts";
 import { eventually } from "../support/eventually.ts";
+import { groupOptions } from "../support/group-options.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
 import { ask, startMemcached } from "../support/memcached.ts";
 import { releaseLater } from "../support/releases.ts";
@@ -28,22 +29,11 @@ interface Running {
 }
 
 function optionsFor(servers: readonly Server[], more: Partial<GroupOptions> = {}): GroupOptions {
-  return {
+  return groupOptions({
     tag: "mem11211",
     values: { server: servers.map(({ address, port }) => ({ host: address, port })) },
-    intervalMs: 1_000,
-    timeoutMs: 500,
-    thresholds: { rise: 1, fall: 2 },
-    proxyport: {},
-    pulseMs: 50,
-    publish: "one",
-    minServers: 0,
-    fallback: "keep",
-    ha: false,
-    dryRun: false,
-    verbose: false,
     ...more,
-  };
+  });
 }
 
 async function open(options: StoreOptions): Promise<Store> {

@@ -9,6 +9,7 @@ import { type StatusDeps, startStatusServer } from "../../src/observe/status-ser
 import { openStore } from "../../src/stores/open.ts";
 import { createCaptureLogger } from "../support/capture-logger.ts";
 import { eventually } from "../support/eventually.ts";
+import { groupOptions } from "../support/group-options.ts";
 import { freePort, loopbackPrefix } from "../support/loopback.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { releaseLater } from "../support/releases.ts";
@@ -47,7 +48,7 @@ function checking(servers: readonly Server[]): () => readonly GroupStatus[] {
       const onStatus = (reader: typeof read) => {
         read = reader;
       };
-      await runGroup(groupOptions(servers), {
+      await runGroup(optionsFor(servers), {
         checker: memcached,
         store,
         clock: systemClock,
@@ -65,22 +66,12 @@ function checking(servers: readonly Server[]): () => readonly GroupStatus[] {
   return () => (read === undefined ? [] : [read()]);
 }
 
-function groupOptions(servers: readonly Server[]): GroupOptions {
-  return {
+function optionsFor(servers: readonly Server[]): GroupOptions {
+  return groupOptions({
     tag: "mem11211",
     values: { server: servers.map(({ address, port }) => ({ host: address, port })) },
-    intervalMs: 1_000,
-    timeoutMs: 500,
-    thresholds: { rise: 1, fall: 2 },
-    proxyport: {},
     pulseMs: 0,
-    publish: "one",
-    minServers: 0,
-    fallback: "keep",
-    ha: false,
-    dryRun: false,
-    verbose: false,
-  };
+  });
 }
 
 /** A client that says what it likes. */

@@ -12,6 +12,7 @@ import { systemClock } from "../../src/lib/system-clock.ts";
 import { openStore } from "../../src/stores/open.ts";
 import { createCaptureLogger } from "./capture-logger.ts";
 import { eventually } from "./eventually.ts";
+import { groupOptions } from "./group-options.ts";
 import { MASTER_NAME } from "./redis.ts";
 import { releaseLater } from "./releases.ts";
 import type { Server } from "./server.ts";
@@ -114,20 +115,7 @@ export async function startRedisChecker(
   };
 }
 
-const DEFAULTS: Omit<GroupOptions, "values"> = {
-  tag: TAG,
-  intervalMs: 1_000,
-  timeoutMs: 500,
-  thresholds: { rise: 1, fall: 2 },
-  proxyport: {},
-  pulseMs: 50,
-  publish: "one",
-  minServers: 0,
-  fallback: "keep",
-  ha: false,
-  dryRun: false,
-  verbose: false,
-};
+const DEFAULTS = groupOptions({ tag: TAG });
 
 function publishedIn(folder: string): string | undefined {
   try {

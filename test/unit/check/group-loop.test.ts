@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { runGroup } from "../../../src/check/group.ts";
+import { groupOptions } from "../../support/group-options.ts";
 import { group, OPTIONS } from "./group-run.ts";
 
 describe("the loop", () => {
@@ -156,7 +157,7 @@ describe("the loop", () => {
   });
 
   test.each([
-    ["--interval must be at least 10ms", { intervalMs: 1 }],
+    ["--interval must be at least 10ms, or 0 for none", { intervalMs: 1 }],
     ["--timeout must be at least 1ms", { timeoutMs: 0 }],
     ["--fall must be a whole number from 1", { thresholds: { rise: 1, fall: 0 } }],
     ["--rise must be a whole number from 1", { thresholds: { rise: 1.5, fall: 1 } }],
@@ -166,7 +167,10 @@ describe("the loop", () => {
   ] as const)("refuses options that cannot work: %s", async (message, options) => {
     const { checker, clock, logger } = group([1]);
     const deps = { checker, clock, logger, signal: new AbortController().signal };
-    await expect(runGroup({ ...OPTIONS, ...options }, deps)).rejects.toMatchObject({ code: "E_USAGE", message });
+    await expect(runGroup(groupOptions({ pulseMs: 0, ...options }), deps)).rejects.toMatchObject({
+      code: "E_USAGE",
+      message,
+    });
   });
 
   test("refuses a list for a kind of which only one server can rightly be up", async () => {

@@ -3,26 +3,13 @@ import type { GroupOptions } from "../../../src/check/options.ts";
 import type { GroupStatus } from "../../../src/core/status.ts";
 import { type CaptureLogger, createCaptureLogger } from "../../support/capture-logger.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
+import { groupOptions } from "../../support/group-options.ts";
 import { releaseLater } from "../../support/releases.ts";
 import { createMemoryStore, createScriptedChecker, type MemoryStore, type ScriptedChecker } from "./scripted.ts";
 
 export const KEY = "haproxy/scripted/t";
 
-export const OPTIONS: GroupOptions = {
-  tag: "t",
-  values: {},
-  intervalMs: 1_000,
-  timeoutMs: 500,
-  thresholds: { rise: 1, fall: 2 },
-  pulseMs: 0,
-  publish: "one",
-  minServers: 0,
-  fallback: "keep",
-  ha: false,
-  proxyport: {},
-  dryRun: false,
-  verbose: false,
-};
+export const OPTIONS: GroupOptions = groupOptions({ pulseMs: 0 });
 
 /** A group on a clock that stands still, over a store in memory. */
 export interface GroupRun {
@@ -62,7 +49,7 @@ export function createGroupRun(ports: number[], options: Partial<GroupOptions> =
         readStatus = read;
       };
       const deps = { checker, store, clock, logger, signal: controller.signal, onStatus };
-      running = runGroup({ ...OPTIONS, ...options }, deps);
+      running = runGroup(groupOptions({ pulseMs: 0, ...options }), deps);
       running.catch(() => {});
       await clock.advance(100);
     },

@@ -6,6 +6,7 @@ import { AppError } from "../../../src/core/errors.ts";
 import { systemClock } from "../../../src/lib/system-clock.ts";
 import { createCaptureLogger } from "../../support/capture-logger.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
+import { groupOptions } from "../../support/group-options.ts";
 import { entryOf, KEY, OPTIONS } from "./group-run.ts";
 import { createMemoryStore, createScriptedChecker } from "./scripted.ts";
 
@@ -18,7 +19,8 @@ function once(ports: number[], more: Partial<Pick<GroupDeps, "clock" | "signal">
     checker,
     store,
     logger,
-    check: (options: Partial<GroupOptions> = {}) => checkOnce({ ...OPTIONS, ...options }, { ...deps, store }),
+    check: (options: Partial<GroupOptions> = {}) =>
+      checkOnce(groupOptions({ pulseMs: 0, ...options }), { ...deps, store }),
     checkWithoutStore: () => checkOnce(OPTIONS, deps),
   };
 }
