@@ -3,7 +3,9 @@ import { phaseOf, pulseOf } from "../check/options.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import { exclusiveWords } from "../core/exclusive.ts";
+import type { Latch } from "../core/latch.ts";
 import type { Logger } from "../core/logger.ts";
+import type { StandingSource } from "../core/standing.ts";
 import type { GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
@@ -14,9 +16,11 @@ import { groupId, type PlannedGroup } from "./checkers-plan.ts";
 /** The tags that are checked at this moment, each by a loop of its own. */
 export interface RunningGroups {
   /** Ends those that are not in the list, starts those that are new, does both for those that changed. */
-  apply(groups: readonly PlannedGroup[], store: Store): GroupChanges;
+  apply(groups: readonly PlannedGroup[], store: Store | undefined): GroupChanges;
   /** Of each tag, how it is at this moment. */
   statuses(): readonly GroupStatus[];
+  /** Of each tag, where the agent finds its answers; the same array as long as the tags are the same. */
+  seats(): readonly GroupSeat[];
   /** Ends them all; resolves when they have ended. */
   stop(): Promise<void>;
 }
@@ -30,12 +34,23 @@ export interface GroupChanges {
   readonly settled: Promise<void>;
 }
 
+/** A tag, for the agent. */
+export interface GroupSeat {
+  readonly kind: string;
+  readonly tag: string;
+  readonly options: PlannedGroup["options"];
+  /** Undefined while the tag does not run. */
+  source(): StandingSource | undefined;
+}
+
 /** What the groups share. */
 export interface GroupsContext {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told of an error that ended a group for good; without it a group is started again after a while. */
   readonly onFailure?: (error: unknown) => void;
+  /** With `--manual-recovery`: who of a tag was down and stays down. */
+  readonly latchOf: (group: PlannedGroup) => Latch | undefined;
 }
 
 /** After an error that is no server's and no store's: a bug, most likely in a plugin. */
@@ -47,7 +62,8 @@ const END_MS = 5_000;
 interface Running {
   readonly identity: string;
   status(): GroupStatus;
-  readonly store: Store;
+  readonly seat: GroupSeat;
+  readonly store: Store | undefined;
   /** Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -55,20 +71,33 @@ interface Running {
 /** Nothing runs at first. */
 export function createGroups(context: GroupsContext): RunningGroups {
   const running = new Map<string, Running>();
+  let seats: readonly GroupSeat[] = [];
 
-  function start(group: PlannedGroup, store: Store, after: Promise<void>): Running {
+  function start(group: PlannedGroup, store: Store | undefined, after: Promise<void>): Running {
     const stop = new AbortController();
-    const idle = () => idleStatus(group);
+    const idle = () => idleStatus(group, store !== undefined);
     let status = idle;
-    const onStatus = (read: (() => GroupStatus) | undefined) => {
-      status = read ?? idle;
+    let source: StandingSource | undefined;
+    const tellers: Tellers = {
+      onStatus(read) {
+        status = read;
+      },
+      onStanding(standing) {
+        source = standing;
+      },
+      onEnd() {
+        status = idle;
+        source = undefined;
+      },
     };
-    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal, onStatus }));
+    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal, tellers }));
+    const seat = { kind: group.checker.kind, tag: group.options.tag, options: group.options, source: () => source };
     let ended: Promise<void> | undefined;
     return {
       identity: group.identity,
       store,
       status: () => status(),
+      seat,
       stop() {
         stop.abort(new Error("this tag is not checked any more"));
         ended ??= endOf(groupId(group), work, context.logger);
@@ -77,7 +106,7 @@ export function createGroups(context: GroupsContext): RunningGroups {
     };
   }
 
-  function apply(groups: readonly PlannedGroup[], store: Store): GroupChanges {
+  function apply(groups: readonly PlannedGroup[], store: Store | undefined): GroupChanges {
     const wanted = new Map(groups.map((group) => [groupId(group), group]));
     const [started, changed]: [string[], string[]] = [[], []];
     const gone = [...running].filter(([id]) => !wanted.has(id));
@@ -94,11 +123,13 @@ export function createGroups(context: GroupsContext): RunningGroups {
       ends.push(end);
       running.set(id, start(amongOthers(group, at, groups.length), store, end));
     }
+    seats = [...running.values()].map(({ seat }) => seat);
     return { started, stopped: gone.map(([id]) => id), changed, settled: Promise.all(ends).then(() => {}) };
   }
 
   return {
     apply,
+    seats: () => seats,
     statuses: () => [...running.values()].map(({ status }) => status()),
     async stop() {
       await Promise.all([...running.values()].map((group) => group.stop()));
@@ -114,25 +145,33 @@ function amongOthers(group: PlannedGroup, index: number, count: number): Planned
   return { ...group, options: { ...group.options, ...pulse, ...phase } };
 }
 
+/** What a running group hands out, and that it is void. */
+interface Tellers {
+  onStatus(read: () => GroupStatus): void;
+  onStanding(source: StandingSource): void;
+  onEnd(): void;
+}
+
 interface GroupContext extends GroupsContext {
-  readonly store: Store;
+  readonly store: Store | undefined;
   readonly signal: AbortSignal;
-  /** Is given the way to read the status while it runs, and undefined when there is none. */
-  readonly onStatus: (read: (() => GroupStatus) | undefined) => void;
+  readonly tellers: Tellers;
 }
 
 /** Resolves when the signal aborts. Never rejects. */
 async function keepRunning(group: PlannedGroup, context: GroupContext): Promise<void> {
-  const { clock, logger, signal, store, onStatus, onFailure } = context;
+  const { clock, logger, signal, store, tellers, onFailure } = context;
   const { checker, options } = group;
   const backoff = createBackoff(RESTART);
   while (!signal.aborted) {
     const startedMs = clock.monotonicMs();
     try {
-      await runGroup(options, { checker, store, clock, logger, signal, onStatus });
+      const latch = context.latchOf(group);
+      const optional = { ...(store === undefined ? {} : { store }), ...(latch === undefined ? {} : { latch }) };
+      await runGroup(options, { checker, clock, logger, signal, ...tellers, ...optional });
       return;
     } catch (error) {
-      onStatus(undefined);
+      tellers.onEnd();
       if (onFailure !== undefined) return onFailure(error);
       if (clock.monotonicMs() - startedMs > RESTART.maxMs) backoff.reset();
       const waitMs = backoff.next();
@@ -150,13 +189,15 @@ function tellFailure(who: string, error: unknown, { logger, waitMs }: { logger: 
 }
 
 /** Of a tag that does not run at this moment, because an error has ended it. */
-function idleStatus({ checker, options }: PlannedGroup): GroupStatus {
+function idleStatus({ checker, options }: PlannedGroup, publishes: boolean): GroupStatus {
   return {
     kind: checker.kind,
     tag: options.tag,
     published: undefined,
     leader: options.ha ? false : undefined,
+    publishes,
     storeReadable: false,
+    orders: [],
     servers: [],
     exclusive: exclusiveWords(checker, options.values) !== undefined,
     split: false,

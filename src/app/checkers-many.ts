@@ -1,17 +1,19 @@
 import { type CheckersFile, type CheckerTable, readCheckersFile } from "../config/checkers-file.ts";
 import { readConfSection } from "../config/conf-section.ts";
 import { isReadableByEverybody } from "../config/exposed-file.ts";
-import { rejectUnknown, resolveOptions, type Values } from "../config/resolve.ts";
-import { storeOptions } from "../config/store.ts";
+import type { Flag } from "../config/flag.ts";
+import { AGENT_FLAGS } from "../config/flags-checkers.ts";
+import { type FileValues, rejectUnknown, resolveOptions, type Values } from "../config/resolve.ts";
 import type { Checker } from "../core/checker.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { StoreOptions } from "../core/store-options.ts";
 import { type Kinds, openKinds } from "./checkers-kinds.ts";
-import { exposed, exposures } from "./checkers-one.ts";
-import { DEFAULTS_FLAGS, groupOf, TOP_FLAGS, tableFlagsOf } from "./checkers-options.ts";
+import { exposed, exposures, foreignValues } from "./checkers-one.ts";
+import { AGENT_ANSWER_FLAGS, DEFAULTS_FLAGS, groupOf, TOP_FLAGS, tableFlagsOf } from "./checkers-options.ts";
 import { type CheckersPlan, type PlannedGroup, planGroup, pluginsOf, type ReadPlan } from "./checkers-plan.ts";
 import { proveGroup } from "./checkers-proof.ts";
+import { checkersStoreOptions } from "./checkers-store.ts";
 
 /** What `checkers --config` was called with. */
 export interface ConfigLine {
@@ -34,10 +36,11 @@ export function createConfigReader(line: ConfigLine, clock: Clock): ReadPlan {
 /** Throws E_CONFIG that tells all that is wrong with the tables, not only the first. */
 async function planMany(file: CheckersFile, line: ConfigLine, clock: Clock): Promise<CheckersPlan> {
   const { flags, env } = line;
-  const top = { flags, env, files: [file.top] };
+  const top = { flags, env, files: [agentPart(file, AGENT_FLAGS), file.top] };
   const values = resolveOptions(TOP_FLAGS, top);
-  const store = storeOptions(values);
-  resolveOptions(DEFAULTS_FLAGS, { flags: {}, env: {}, files: [file.defaults] });
+  const store = checkersStoreOptions(values);
+  rejectUnknown([...AGENT_FLAGS, ...AGENT_ANSWER_FLAGS], file.agent);
+  resolveOptions(DEFAULTS_FLAGS, { flags: {}, env: {}, files: [file.defaults, agentPart(file, AGENT_ANSWER_FLAGS)] });
   const kinds = await openKinds(pluginsOf(values["plugin"]));
   const problems: AppError[] = [];
   const planned: PlannedTable[] = [];
@@ -70,7 +73,7 @@ interface TableContext {
   readonly file: CheckersFile;
   readonly line: ConfigLine;
   readonly kinds: Kinds;
-  readonly store: StoreOptions;
+  readonly store: StoreOptions | undefined;
   readonly clock: Clock;
 }
 
@@ -81,7 +84,9 @@ async function planTable(table: CheckerTable, context: TableContext): Promise<Pl
   const specs = tableFlagsOf(checker);
   rejectUnknown(specs, own);
   const section = conf === undefined ? [] : [readConfSection(conf, tag, checker.options)];
-  const files = [own, ...section, file.defaults];
+  const defaults = [file.defaults, agentPart(file, AGENT_ANSWER_FLAGS)];
+  const foreign = await foreignValues(checker, { ...line, files: [own] });
+  const files = [own, ...section, ...foreign.map(withoutAgent), ...defaults];
   const values: Values = { ...resolveOptions(specs, { flags: line.flags, env: line.env, files }), tag };
   const group = planGroup(checker, groupOf(checker, tag, values));
   await proveGroup(group, store, clock);
@@ -90,6 +95,19 @@ async function planTable(table: CheckerTable, context: TableContext): Promise<Pl
     holdsSecret: holdsSecret(checker, own.values),
     warnings: conf === undefined ? [] : exposures(conf, checker, section),
   };
+}
+
+/** The keys of `[agent]` that are among these. */
+function agentPart({ agent }: CheckersFile, flags: readonly Flag[]): FileValues {
+  const names = flags.map(({ name }) => name);
+  const some = Object.entries(agent.values).filter(([key]) => names.includes(key.replaceAll("_", "-")));
+  return { name: agent.name, values: Object.fromEntries(some) };
+}
+
+/** The file of a replaced agent says where that one listened; here one port serves all tags. */
+function withoutAgent({ name, values }: FileValues): FileValues {
+  const names = AGENT_FLAGS.map((flag) => flag.name);
+  return { name, values: Object.fromEntries(Object.entries(values).filter(([key]) => !names.includes(key))) };
 }
 
 function holdsSecret(checker: Checker, values: Readonly<Record<string, unknown>>): boolean {

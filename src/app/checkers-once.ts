@@ -19,18 +19,19 @@ export async function runCheckersOnce(plan: CheckersPlan, world: CheckersWorld):
   try {
     return await Promise.all(plan.groups.map((group) => once(group, store, world)));
   } finally {
-    await store.close();
+    await store?.close();
   }
 }
 
 async function once(
   { checker, options }: PlannedGroup,
-  store: Store,
+  store: Store | undefined,
   { clock, logger, stop }: CheckersWorld,
 ): Promise<TagResult> {
   const name = { kind: checker.kind, tag: options.tag };
+  const stored = store === undefined ? {} : { store };
   try {
-    return { ...name, outcome: await checkOnce(options, { checker, store, clock, logger, signal: stop }) };
+    return { ...name, outcome: await checkOnce(options, { checker, ...stored, clock, logger, signal: stop }) };
   } catch (failure) {
     return { ...name, outcome: { failure } };
   }

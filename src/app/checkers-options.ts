@@ -41,6 +41,9 @@ export const TOP_FLAGS: readonly Flag[] = [...PROCESS, ...AGENT_FLAGS, ...CHECKE
 /** What `[defaults]` may say, for the checkers of every kind. */
 export const DEFAULTS_FLAGS: readonly Flag[] = COMMON.filter(({ name }) => name !== "tag" && name !== "once");
 
+/** What the agent answers: of each tag, and for all of them in `[agent]`. */
+export const AGENT_ANSWER_FLAGS: readonly Flag[] = COMMON.filter(({ name }) => AGENT_OPTIONS.includes(name));
+
 /** Everything that `checkers --config` takes. */
 export const CONFIG_FLAGS: readonly Flag[] = [
   {
@@ -60,14 +63,21 @@ function sectionOf(name: string): string {
   return RUN_OPTIONS.includes(name) ? RUNNING : CHECKING;
 }
 
+/** What concerns the process, whether a kind has its own default for it or not. */
+const NOT_IN_TABLES: readonly string[] = ["tag", "once", ...TOP_FLAGS.map(({ name }) => name)];
+
 /** What a `[[checker]]` table of this kind may say beside `kind`, `tag` and `conf`. */
 export function tableFlagsOf(checker: Checker): readonly Flag[] {
-  return [...ownFlags(checker), ...commonFor(checker).filter(({ name }) => name !== "tag" && name !== "once")];
+  const own = ownFlags(checker).filter(({ name }) => !NOT_IN_TABLES.includes(name));
+  return [...own, ...commonFor(checker).filter(({ name }) => !NOT_IN_TABLES.includes(name))];
 }
 
 /** Everything that `checkers <kind>` takes. */
 export function kindFlagsOf(checker: Checker): readonly Flag[] {
-  return [...ownFlags(checker), ...commonFor(checker), { ...CONF_FLAG, section: checker.kind }, ...TOP_FLAGS];
+  const own = ownFlags(checker);
+  const isOwn = ({ name }: Flag) => own.some((flag) => flag.name === name);
+  const others = [...COMMON, { ...CONF_FLAG, section: checker.kind }, ...TOP_FLAGS];
+  return [...own, ...others.filter((flag) => !isOwn(flag))];
 }
 
 /** A kind's own option stands in place of the common one of that name. */
@@ -79,7 +89,7 @@ function commonFor(checker: Checker): readonly Flag[] {
 function ownFlags(checker: Checker): readonly Flag[] {
   return checker.options.map((option) => ({
     ...option,
-    section: checker.kind,
+    section: TOP_FLAGS.find(({ name }) => name === option.name)?.section ?? checker.kind,
     ...(option.secret ? { hidden: true } : {}),
   }));
 }

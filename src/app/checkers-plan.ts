@@ -1,6 +1,6 @@
 import type { GroupOptions } from "../check/options.ts";
 import type { Flag } from "../config/flag.ts";
-import { resolveOptions, type Values } from "../config/resolve.ts";
+import { resolveOptions, type Sources, type Values } from "../config/resolve.ts";
 import type { Checker } from "../core/checker.ts";
 import type { StoreOptions } from "../core/store-options.ts";
 
@@ -15,7 +15,8 @@ export interface PlannedGroup {
 /** Everything that a process of checkers was told to do, read and found good. */
 export interface CheckersPlan {
   readonly groups: readonly PlannedGroup[];
-  readonly store: StoreOptions;
+  /** Undefined: nothing is published, the agent port alone is served. */
+  readonly store: StoreOptions | undefined;
   /** There may be many tags, now or after the next reading: they share one watch of the store. */
   readonly shared: boolean;
   /** What concerns the process as a whole: logging, the status page. */
@@ -51,7 +52,21 @@ export function pluginsOf(plugin: Values[string]): readonly string[] {
 }
 
 /** Resolves only some of the flags, e.g. to find a file that says more. */
-export function resolveSome(flags: readonly Flag[], names: readonly string[], line: CheckersLine): Values {
+export function resolveSome(
+  flags: readonly Flag[],
+  names: readonly string[],
+  line: CheckersLine & { readonly files?: Sources["files"] },
+): Values {
   const some = flags.filter(({ name }) => names.includes(name));
-  return resolveOptions(some, { flags: line.flags, env: line.env });
+  return resolveOptions(some, { flags: line.flags, env: line.env, ...filesOf(line.files, names) });
+}
+
+/** Only the keys that are asked for: of the others nothing is known here. */
+function filesOf(files: Sources["files"], names: readonly string[]): Pick<Sources, "files"> {
+  if (files === undefined) return {};
+  const some = files.map(({ name, values }) => ({
+    name,
+    values: Object.fromEntries(Object.entries(values).filter(([key]) => names.includes(key.replaceAll("_", "-")))),
+  }));
+  return { files: some };
 }

@@ -11,11 +11,11 @@ import { groupId, type PlannedGroup } from "./checkers-plan.ts";
  * Finds out whether a group can be started at all, without speaking to anybody: a mistake is found before anything runs,
  * and a bad new configuration never takes the place of a good one. Throws E_USAGE and E_CONFIG.
  */
-export async function proveGroup(group: PlannedGroup, store: StoreOptions, clock: Clock): Promise<void> {
+export async function proveGroup(group: PlannedGroup, store: StoreOptions | undefined, clock: Clock): Promise<void> {
   const { checker, options } = group;
   validateGroup(options, checker);
-  if (options.ha && store.type !== "consul") {
-    throw new AppError("E_USAGE", "--ha needs a store with locks, which a folder of files has not", {
+  if (options.ha && store?.type !== "consul") {
+    throw new AppError("E_USAGE", "--ha needs a store with locks, which only Consul has", {
       hint: "use Consul, or leave --ha out: writes are check-and-set without it too",
     });
   }

@@ -1,7 +1,8 @@
+import { AGENT_FLAGS } from "../config/flags-checkers.ts";
 import type { Logger } from "../core/logger.ts";
 import type { GroupStatus } from "../core/status.ts";
 import type { Store } from "../core/store.ts";
-import { createGroups, type GroupChanges, type GroupsContext } from "./checkers-groups.ts";
+import { createGroups, type GroupChanges, type GroupSeat, type GroupsContext } from "./checkers-groups.ts";
 import { type CheckersPlan, groupId } from "./checkers-plan.ts";
 import { openCheckersStore } from "./checkers-store.ts";
 
@@ -13,18 +14,29 @@ export interface CheckersSession {
   change(plan: CheckersPlan): Promise<GroupChanges>;
   /** Of each tag, how it is at this moment. */
   statuses(): readonly GroupStatus[];
+  /** Of each tag, where the agent finds its answers. */
+  seats(): readonly GroupSeat[];
   /** Ends everything; safe when it never began. */
   end(): Promise<void>;
 }
 
 /** What takes effect at a start only. */
-const START_VALUES = ["log-level", "log-format", "status-port", "status-bind"];
+const START_VALUES = [
+  ...["log-level", "log-format", "status-port", "status-bind", "state-dir"],
+  ...AGENT_FLAGS.map(({ name }) => name),
+];
+
+/** What a session is given beside what its groups share. */
+export interface SessionContext extends GroupsContext {
+  /** Told of the store that is in force from now on, before any group uses it. */
+  readonly onStore: (store: Store | undefined, plan: CheckersPlan) => Promise<void>;
+}
 
 /** Nothing is in force at first. */
-export function createSession(context: GroupsContext): CheckersSession {
+export function createSession(context: SessionContext): CheckersSession {
   const { logger } = context;
   const groups = createGroups(context);
-  let current: { readonly plan: CheckersPlan; readonly store: Store } | undefined;
+  let current: { readonly plan: CheckersPlan; readonly store: Store | undefined } | undefined;
   const closing: Promise<void>[] = [];
   const told = new Set<string>();
   const warn = ({ warnings }: CheckersPlan) => tellOnce(warnings, told, logger);
@@ -34,7 +46,8 @@ export function createSession(context: GroupsContext): CheckersSession {
       warn(plan);
       const store = await openCheckersStore(plan, context);
       current = { plan, store };
-      logger.info(`${whatOf(plan)}: checking`, { store: store.name });
+      await context.onStore(store, plan);
+      logger.info(`${whatOf(plan)}: checking`, store === undefined ? {} : { store: store.name });
       groups.apply(plan.groups, store);
     },
     async change(plan) {
@@ -43,17 +56,19 @@ export function createSession(context: GroupsContext): CheckersSession {
       const store = sameStore ? before.store : await openCheckersStore(plan, context);
       warn(plan);
       if (before !== undefined) warnOfStartValues(before.plan, plan, logger);
+      if (before === undefined || !sameStore) await context.onStore(store, plan);
       const changes = groups.apply(plan.groups, store);
-      if (before !== undefined && !sameStore) closing.push(changes.settled.then(() => before.store.close()));
+      if (before !== undefined && !sameStore) closing.push(changes.settled.then(() => before.store?.close()));
       current = { plan, store };
       return changes;
     },
     statuses: () => groups.statuses(),
+    seats: () => groups.seats(),
     async end() {
       await groups.stop();
       await Promise.all(closing);
       if (current === undefined) return;
-      await current.store.close();
+      await current.store?.close();
       logger.info(`${whatOf(current.plan)}: stopped`);
     },
   };

@@ -1,10 +1,15 @@
 import { setMaxListeners } from "node:events";
+import { environment } from "../config/env.ts";
+import { defaultStateDir } from "../config/state-dir.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { GroupStatus } from "../core/status.ts";
 import { VERSION } from "../core/version.ts";
 import { keepHeapSmall } from "../lib/small-heap.ts";
 import { createWake } from "../lib/wake.ts";
+import { createAgent } from "./checkers-agent.ts";
+import { validateAsking } from "./checkers-agent-options.ts";
 import { surviveFaults } from "./checkers-faults.ts";
 import { followFiles } from "./checkers-follow.ts";
 import type { GroupChanges } from "./checkers-groups.ts";
@@ -47,26 +52,38 @@ export async function runCheckers(options: CheckersOptions, world: CheckersWorld
     stop.abort(error);
   };
   const stopSurviving = options.alone ? () => {} : surviveFaults(world.logger);
-  const session = createSession({ ...world, ...(options.alone ? { onFailure } : {}) });
+  const { plan, alone } = options;
+  const seats = () => session.seats();
+  const agent = createAgent({ ...world, values: plan.values, stateDir: stateDirOf(plan), seats, alone });
+  const { latchOf, obey: onStore } = agent;
+  const session = createSession({ ...world, latchOf, onStore, ...(alone ? { onFailure } : {}) });
+  const describe = () => session.statuses().map(agent.describe);
   try {
-    await startStatus(options.plan, session, { ...world, stop: stop.signal });
-    await session.begin(options.plan);
+    validateAsking(plan);
+    await startStatus(plan, describe, { ...world, stop: stop.signal });
+    await agent.listen(plan);
+    await session.begin(plan);
     await rereadWhenDue(options, session, { ...world, stop: stop.signal });
   } finally {
     world.stop.removeEventListener("abort", onStop);
+    agent.stop();
     await session.end();
+    await agent.end();
     stopSurviving();
   }
   if (failures.length > 0) throw failures[0];
 }
 
 /** Before anything else starts: a port that is taken is a mistake to be told at once. */
-async function startStatus({ values }: CheckersPlan, session: CheckersSession, world: CheckersWorld): Promise<void> {
+async function startStatus(
+  { values }: CheckersPlan,
+  groups: () => readonly GroupStatus[],
+  world: CheckersWorld,
+): Promise<void> {
   const { "status-port": port, "status-bind": bind } = values;
   if (typeof port !== "number") return;
   const { startStatusServer } = await import("../observe/status-server.ts");
   const { clock, logger, stop: signal } = world;
-  const groups = () => session.statuses();
   await startStatusServer({ port, bind: String(bind) }, { groups, clock, logger, version: VERSION, signal });
 }
 
@@ -92,6 +109,7 @@ async function rereadWhenDue(
     if (what === undefined || stop.aborted) continue;
     try {
       const next = await read(what);
+      validateAsking(next);
       tellChanges(await session.change(next), what, logger);
       files.follow(next.followed);
     } catch (error) {
@@ -120,4 +138,10 @@ function list(ids: readonly string[]): string {
   const named = ids.slice(0, MOST_NAMED).map((id) => id.replace("/", " "));
   const more = ids.length - named.length;
   return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+/** Told by the user, else the system's place for such things. */
+function stateDirOf({ values }: CheckersPlan): string {
+  const { "state-dir": dir } = values;
+  return typeof dir === "string" ? dir : defaultStateDir(environment());
 }

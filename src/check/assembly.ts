@@ -118,7 +118,7 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
     for (const member of roster.members) void member.check();
     roster.refresh().catch(fail);
   });
-  const identity = { kind: checker.kind, tag, exclusive: exclusive !== undefined };
+  const identity = { kind: checker.kind, tag, exclusive: exclusive !== undefined, publishes: store !== undefined };
   deps.onStanding?.(createStandings({ roster, published: publishedNow, latch, fail }));
   deps.onStatus?.(() => readStatus({ ...identity, members, publication, leadership, split, counters }));
   const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };

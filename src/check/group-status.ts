@@ -10,6 +10,7 @@ export interface StatusSources {
   readonly kind: string;
   readonly tag: string;
   readonly exclusive: boolean;
+  readonly publishes: boolean;
   readonly members: () => readonly Member[];
   readonly publication: Publication;
   readonly leadership: Leadership;
@@ -24,10 +25,12 @@ export function readStatus(sources: StatusSources): GroupStatus {
   return {
     kind,
     tag,
+    publishes: sources.publishes,
     published,
     leader: leadership.leads,
     storeReadable: publication.readable,
     exclusive,
+    orders: [],
     split: split.present,
     counters: { ...counters },
     servers: sources.members().map(({ name, memory, verdict }) => ({

@@ -174,7 +174,7 @@ export function validateGroup(options: GroupOptions, checker: Checker): void {
   }
 }
 
-function validateAgent({ agent, intervalMs, timeoutMs, recover, manualRecovery }: GroupOptions): void {
+function validateAgent({ agent, intervalMs, timeoutMs }: GroupOptions): void {
   for (const name of ["onStarting", "onStale", "onUnknown", "onStopping"] as const) {
     const flag = `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`;
     const [wrong] = parseReply(agent[name]).unknown;
@@ -184,7 +184,6 @@ function validateAgent({ agent, intervalMs, timeoutMs, recover, manualRecovery }
   if (agent.staleAfterMs <= intervalMs + timeoutMs) {
     throw usage("--stale-after must be longer than --interval and --timeout together");
   }
-  if (recover && !manualRecovery) throw usage("--recover goes with --manual-recovery");
 }
 
 const AGENT_WORDS =

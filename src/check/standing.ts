@@ -16,15 +16,20 @@ export interface StandingParts {
 /** Who speaks for a tag of which nothing is published: whoever is best off. */
 const BEST_FIRST: readonly Health[] = ["up", "unseen", "drain", "down"];
 
+/** So many servers that were once listed are remembered. */
+const MOST_REMEMBERED = 1_000;
+
 /** Looked up at the moment of the question. */
 export function createStandings({ roster, published, latch, fail }: StandingParts): StandingSource {
   let listed: readonly Member[] = [];
   let byName: ReadonlyMap<string, Member> = new Map();
+  const seen = new Set<string>();
 
   function find(name: string): Member | undefined {
     if (roster.members !== listed) {
       listed = roster.members;
       byName = new Map(listed.map((member) => [member.name, member]));
+      for (const name of byName.keys()) if (seen.size < MOST_REMEMBERED) seen.add(name);
     }
     return byName.get(name);
   }
@@ -38,7 +43,7 @@ export function createStandings({ roster, published, latch, fail }: StandingPart
   const look = (member: Member | undefined) => (member === undefined ? undefined : standingOf(member, latch));
   return {
     ofTag: () => look(ofTag()),
-    ofServer: (name) => look(find(name)),
+    ofServer: (name) => look(find(name)) ?? (seen.has(name) ? "gone" : undefined),
     get count() {
       return roster.members.length;
     },

@@ -68,10 +68,11 @@ async function kindJob(
 ): Promise<Job | undefined> {
   const checker = await kinds.load(kind);
   const specs = kindFlagsOf(checker);
-  const line = parseLine(kindShape(checker, [...specs, CONFIG_IN_VAIN]), argv);
+  const hasConfig = specs.some(({ name }) => name === "config");
+  const line = parseLine(kindShape(checker, hasConfig ? specs : [...specs, CONFIG_IN_VAIN]), argv);
   if (line === undefined) return undefined;
   const { flags } = line;
-  if (flags["config"] !== undefined) {
+  if (flags["config"] !== undefined && !hasConfig) {
     const hint = `checkers --config ${String(flags["config"])}; the ini file of one kind's options is --conf`;
     throw new AppError("E_USAGE", "--config is for all kinds: leave the kind out", { hint });
   }

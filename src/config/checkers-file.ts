@@ -20,6 +20,8 @@ export interface CheckersFile {
   /** The keys in front of the first table. */
   readonly top: FileValues;
   readonly defaults: FileValues;
+  /** The keys of `[agent]`, by the names of their flags. */
+  readonly agent: FileValues;
   readonly tables: readonly CheckerTable[];
 }
 
@@ -30,8 +32,9 @@ type Table = Readonly<Record<string, unknown>>;
  * is not of its form, for a table without kind or tag, and for two tables of one kind and tag.
  */
 export function readCheckersFile(file: string): CheckersFile {
-  const { defaults = {}, checker = [], ...top } = readConfigFile(file, { mustExist: true }) ?? {};
+  const { defaults = {}, agent = {}, checker = [], ...top } = readConfigFile(file, { mustExist: true }) ?? {};
   if (!isTable(defaults)) throw problem(file, "defaults must be a table: [defaults]");
+  if (!isTable(agent)) throw problem(file, "agent must be a table: [agent]");
   if (!Array.isArray(checker) || !checker.every(isTable)) {
     throw problem(file, "each checker must be a table of its own: [[checker]], in double brackets");
   }
@@ -42,6 +45,7 @@ export function readCheckersFile(file: string): CheckersFile {
     name: file,
     top: { name: file, values: { ...top, ...pluginsBeside(file, top["plugin"]) } },
     defaults: { name: `${file}: [defaults]`, values: defaults },
+    agent: { name: `${file}: [agent]`, values: agentFlags(agent) },
     tables,
   };
 }
@@ -72,6 +76,15 @@ function rejectTwins(tables: readonly CheckerTable[], file: string): void {
     }
     numbers.set(`${kind} ${tag}`, at + 1);
   }
+}
+
+/** In their own table these need not say each time what they are about. */
+const AGENT_KEYS: readonly string[] = ["port", "bind", "default"];
+
+function agentFlags(agent: Table): Table {
+  return Object.fromEntries(
+    Object.entries(agent).map(([key, value]) => [AGENT_KEYS.includes(key) ? `agent-${key}` : key, value]),
+  );
 }
 
 function pluginsBeside(file: string, plugin: unknown): { readonly plugin?: readonly string[] } {

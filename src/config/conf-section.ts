@@ -22,7 +22,7 @@ export function readConfSection(file: string, tag: string, options: readonly Opt
   const secrets = options.filter(({ secret }) => secret).map(({ name }) => name);
   const values: Record<string, string> = {};
   for (const [key, value] of Object.entries(section)) {
-    if (IGNORED_KEYS.includes(key)) continue;
+    if (IGNORED_KEYS.includes(key) && !options.some(({ name }) => name === key)) continue;
     // a password may end in a space, a host name that does is a slip of the pen
     values[key] = secrets.includes(key.replaceAll("_", "-")) ? value : value.trimEnd();
   }

@@ -27,6 +27,7 @@ export const PROCESS_FLAGS: readonly Flag[] = [
     name: "state-dir",
     type: "string",
     argument: "DIR",
+    env: ["STATE_DIRECTORY"],
     description: "where is remembered what a restart must not forget (default /var/lib/confd-haproxy for root)",
   },
   {

@@ -60,6 +60,8 @@ export interface ServiceContext {
 export interface ForeignFile {
   /** The kind's own option that names the file. */
   readonly option: string;
+  /** The kind's own boolean option that says to read none. */
+  readonly skip?: string;
   /** The file that is read, if it is there, when none is named. */
   readonly defaultPath?: string;
   /**

@@ -22,8 +22,8 @@ export interface Standing {
 export interface StandingSource {
   /** Of the tag as a whole: of its published server, else of its best one; undefined while no server is known. */
   ofTag(): Standing | undefined;
-  /** By `host:port`; undefined for a server that is not among those of the tag. */
-  ofServer(name: string): Standing | undefined;
+  /** By `host:port`; `gone` for a server that was among those of the tag, undefined for one that never was. */
+  ofServer(name: string): Standing | "gone" | undefined;
   /** How many servers there are: with one, the tag and the server are the same question. */
   readonly count: number;
   /** Asks the servers anew, or the one, and resolves when what they answered was taken in. Never rejects. */

@@ -1,4 +1,5 @@
 import type { Health } from "./damper.ts";
+import type { Order } from "./order.ts";
 
 /** The reason of a server before its first verdict. */
 export const NOT_ASKED = "not asked yet";
@@ -15,10 +16,19 @@ export interface ServerStatus {
   readonly published: boolean;
 }
 
+/** An order in force. */
+export interface StandingOrder {
+  /** `host:port`; undefined: all servers of the tag. */
+  readonly server: string | undefined;
+  readonly order: Order;
+}
+
 /** One tag, read at the moment of the question: it costs nothing while nobody asks. */
 export interface GroupStatus {
   readonly kind: string;
   readonly tag: string;
+  /** There is a store to publish to; without one the agent port alone is served. */
+  readonly publishes: boolean;
   /** As `host:port`, the first choice first; empty: nothing is published; undefined: the store has not told yet. */
   readonly published: readonly string[] | undefined;
   /** Undefined without `--ha`. */
@@ -30,6 +40,8 @@ export interface GroupStatus {
   readonly exclusive: boolean;
   /** Several servers are up of which only one can rightly be. */
   readonly split: boolean;
+  /** Orders by hand that concern the tag (no server) or a server of it, which the agent heeds. */
+  readonly orders: readonly StandingOrder[];
   readonly counters: GroupCounters;
 }
 

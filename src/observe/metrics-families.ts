@@ -60,7 +60,24 @@ export const GROUP_FAMILIES: readonly Family[] = [
       if (leader !== undefined) add({ kind, tag }, Number(leader));
     },
   },
-  perTag("checker_store_readable", "1 while the store answers for this tag, else 0.", (group) => group.storeReadable),
+  {
+    name: "checker_store_readable",
+    type: "gauge",
+    help: "1 while the store answers for this tag, else 0; absent where there is no store.",
+    labels: ["kind", "tag"],
+    sample({ kind, tag, publishes, storeReadable }, add) {
+      if (publishes) add({ kind, tag }, Number(storeReadable));
+    },
+  },
+  {
+    name: "checker_order",
+    type: "gauge",
+    help: "1 while an order by hand (maint or drain) is in force; without a server it is for the whole tag.",
+    labels: ["kind", "tag", "server"],
+    sample({ kind, tag, orders }, add) {
+      for (const { server = "" } of orders) add({ kind, tag, server }, 1);
+    },
+  },
   countPerTag("checker_probes_total", "Answers of servers taken in, good and bad.", "probes"),
   countPerTag("checker_failed_probes_total", "Answers of servers that were not good.", "failedProbes"),
   countPerTag("checker_rounds_total", "Rounds of probes that were begun.", "rounds"),

@@ -3,7 +3,7 @@ import { countConditions, type JudgedGroup, worstFirst } from "./status-judgemen
 import type { StatusReport } from "./status-report.ts";
 import { STATUS_CSS } from "./status-style.ts";
 import { roleWords } from "./status-text.ts";
-import { escapeHtml, sinceWords } from "./status-words.ts";
+import { escapeHtml, orderWords, sinceWords } from "./status-words.ts";
 
 /** How often a browser asks again, seconds. */
 const REFRESH_SECONDS = 10;
@@ -41,7 +41,7 @@ function groupHtml({ group, judgement }: JudgedGroup): string {
   return `<section class="${condition}">
 <h2><span class="mark">${condition}</span> ${name}<small>${roleWords(group)}</small></h2>
 <p>${escapeHtml(words)}</p>
-${group.servers.length === 0 ? "" : serversHtml(name, group.servers)}</section>`;
+${group.orders.map((order) => `<p class="order">${escapeHtml(orderWords(order))}</p>\n`).join("")}${group.servers.length === 0 ? "" : serversHtml(name, group.servers)}</section>`;
 }
 
 function serversHtml(caption: string, servers: readonly ServerStatus[]): string {

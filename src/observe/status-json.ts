@@ -1,4 +1,4 @@
-import type { GroupStatus } from "../core/status.ts";
+import type { GroupStatus, StandingOrder } from "../core/status.ts";
 import type { JudgedGroup } from "./status-judgement.ts";
 import { type StatusReport, unreadyLines } from "./status-report.ts";
 
@@ -15,16 +15,18 @@ export function statusJson(report: StatusReport): string {
 }
 
 function tagJson({ group, judgement }: JudgedGroup): unknown {
-  const { kind, tag, published = null, leader = null, storeReadable, split, counters } = group;
+  const { kind, tag, publishes, published = null, leader = null, storeReadable, split, counters } = group;
   return {
     kind,
     tag,
     condition: judgement.condition,
     summary: judgement.words,
+    publishes,
     published,
     leader,
     storeReadable,
     split,
+    orders: group.orders.map(orderJson),
     servers: group.servers.map(serverJson),
     counters: { ...counters },
   };
@@ -32,4 +34,10 @@ function tagJson({ group, judgement }: JudgedGroup): unknown {
 
 function serverJson({ name, health, published, reason }: GroupStatus["servers"][number]): unknown {
   return { name, health, published, reason };
+}
+
+function orderJson({ server, order }: StandingOrder): unknown {
+  const { state, reason = null, by = null, sinceMs, untilMs } = order;
+  const until = untilMs === undefined ? null : new Date(untilMs).toISOString();
+  return { server: server ?? null, state, reason, by, since: new Date(sinceMs).toISOString(), until };
 }

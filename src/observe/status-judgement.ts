@@ -50,7 +50,7 @@ export function plural(count: number, word: string): string {
 }
 
 function whyUnready(group: GroupStatus): string | undefined {
-  if (group.published === undefined) return "the store has not told yet what is published";
+  if (group.publishes && group.published === undefined) return "the store has not told yet what is published";
   if (group.servers.length === 0) return "no server is known yet";
   const silent = group.servers.filter(({ reason }) => reason === NOT_ASKED);
   return silent.length === 0 ? undefined : `not asked yet: ${list(silent.map(({ name }) => name))}`;
@@ -61,11 +61,22 @@ function judge(group: GroupStatus): Judgement {
   const up = servers.filter(({ health }) => health === "up");
   if (split) return bad(`split brain: only one can rightly be up, but ${list(up.map(({ name }) => name))} are`);
   const unready = whyUnready(group);
+  if (!group.publishes) return judgeUnpublished(group, unready);
   if (published === undefined) return { condition: "waiting", words: unready ?? "" };
   // once the servers were asked, an empty key is trouble; before, it is how every new tag begins
   if (published.length === 0 && unready !== undefined) return { condition: "waiting", words: unready };
   if (published.length === 0) return bad(`nothing is published, and ${upWords(servers)}`);
   return judgePublished(group, published) ?? judgeRest(group, published, unready);
+}
+
+/** HAProxy has the servers in its own file, and the agent says which may be used. */
+function judgeUnpublished({ servers, exclusive, orders }: GroupStatus, unready: string | undefined): Judgement {
+  if (unready !== undefined) return { condition: "waiting", words: unready };
+  const up = servers.filter(({ health }) => health === "up").length;
+  const words = upWords(servers);
+  if (up === 0) return bad(words);
+  if (orders.length > 0) return degraded(`${words}; orders by hand are in force`);
+  return up === servers.length || exclusive ? { condition: "good", words } : degraded(words);
 }
 
 /** Trouble with what clients are sent to. */
@@ -103,6 +114,7 @@ function judgeRest(group: GroupStatus, published: readonly string[], unready: st
   const are = published.length > 1 ? "are" : "is";
   if (lost > 0) return degraded(`${names} ${are} published; ${upWords(group.servers)}`);
   if (unready !== undefined) return { condition: "waiting", words: unready };
+  if (group.orders.length > 0) return degraded(`${names} ${are} published; orders by hand are in force`);
   return { condition: "good", words: `${names} ${are} published` };
 }
 
@@ -110,6 +122,7 @@ function upWords(servers: readonly ServerStatus[]): string {
   const count = servers.filter(({ health }) => health === "up").length;
   if (count === 0)
     return servers.length === 1 ? "the only server is not up" : `none of ${servers.length} servers is up`;
+  if (servers.length === 1) return "the only server is up";
   return `${count} of ${plural(servers.length, "server")} ${count === 1 ? "is" : "are"} up`;
 }
 

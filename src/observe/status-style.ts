@@ -27,6 +27,7 @@ h2 small { color: var(--faint); font-weight: normal; }
 .mark { color: var(--mark); display: inline-block; font-size: .8rem; min-width: 5.2rem; text-transform: uppercase; }
 section p { color: var(--faint); margin: .1rem 0 .3rem; overflow-wrap: anywhere; }
 section.bad p, section.degraded p { color: var(--ink); }
+section p.order { color: var(--degraded); font-weight: 600; }
 table { border-collapse: collapse; table-layout: fixed; width: 100%; }
 caption, thead { clip-path: inset(50%); height: 1px; overflow: hidden; position: absolute; white-space: nowrap; width: 1px; }
 th, td { border-top: 1px solid var(--line); font-weight: normal; overflow-wrap: anywhere; padding: .2rem .6rem .2rem 0;

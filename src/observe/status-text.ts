@@ -1,7 +1,7 @@
 import type { GroupStatus } from "../core/status.ts";
 import { CONDITIONS, countConditions, type JudgedGroup, worstFirst } from "./status-judgement.ts";
 import type { StatusReport } from "./status-report.ts";
-import { printable, sinceWords } from "./status-words.ts";
+import { orderWords, printable, sinceWords } from "./status-words.ts";
 
 /** A longer name pushes its own line to the right instead of everybody's. */
 const MAX_NAME_CHARS = 40;
@@ -38,6 +38,7 @@ function groupLines({ group, judgement }: JudgedGroup, { nameChars, width }: Lay
   const indent = " ".repeat(CONDITION_CHARS);
   return [
     ...wrapped(`${condition}  `, `${group.kind} ${group.tag}${roleWords(group)}: ${judgement.words}`, width),
+    ...group.orders.flatMap((order) => wrapped(`${indent}  ! `, orderWords(order), width)),
     ...group.servers.flatMap(({ name, health, published, reason }) => {
       const mark = published ? ">" : " ";
       const columns = `${indent}  ${mark} ${printable(name).padEnd(nameChars)}  ${health.padEnd(HEALTH_CHARS)}  `;

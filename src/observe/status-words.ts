@@ -1,3 +1,5 @@
+import type { StandingOrder } from "../core/status.ts";
+
 /**
  * Names and reasons come from strangers. What would move a cursor, colour a terminal or turn the order of letters
  * round is shown as its number: C0, DEL, C1, zero-width and bidirectional controls, line separators.
@@ -23,10 +25,22 @@ export function escapeHtml(text: string): string {
   return printable(text).replace(/[&<>"']/g, (char) => ENTITIES[char] ?? "");
 }
 
+/** An order by hand: `maint of 10.0.0.5:3301: new disk (eva), until 2026-01-01 03:00:00 UTC`. */
+export function orderWords({ server, order }: StandingOrder): string {
+  const { state, reason, by, untilMs } = order;
+  const whom = server === undefined ? "all its servers" : server;
+  const why = reason === undefined ? "" : `: ${reason}`;
+  const who = by === undefined ? "" : ` (${by})`;
+  return `${state} of ${whom}${why}${who}${untilMs === undefined ? "" : `, until ${utcWords(untilMs)}`}`;
+}
+
 /** Since when, for people: `2026-01-01 00:00:00 UTC (3 h 12 min)`. */
 export function sinceWords(startedMs: number, nowMs: number): string {
-  const utc = new Date(startedMs).toISOString().slice(0, 19).replace("T", " ");
-  return `${utc} UTC (${ageWords(nowMs - startedMs)})`;
+  return `${utcWords(startedMs)} (${ageWords(nowMs - startedMs)})`;
+}
+
+function utcWords(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 /** Two units at the most: `12 s`, `5 min 3 s`, `3 h 12 min`, `9 d 4 h`. */

@@ -288,6 +288,8 @@ describe("the status of a group", () => {
       tag: "t",
       published: ["127.0.0.1:1"],
       leader: undefined,
+      publishes: true,
+      orders: [],
       storeReadable: true,
       exclusive: false,
       split: false,

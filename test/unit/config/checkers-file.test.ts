@@ -35,11 +35,36 @@ max-lag = "10s"
   ]);
 });
 
+test("[agent] says what the flags of the agent port say, in fewer words", () => {
+  const { folder, file } = read(`
+[agent]
+port = 9999
+bind = ["127.0.0.1", "unix:/run/agent.sock"]
+default = "slave3301"
+allow = "10.0.0.0/8"
+stale-after = "8s"
+[[checker]]
+kind = "a"
+tag = "b"
+`);
+  expect(file.agent).toEqual({
+    name: `${folder}/checkers.toml: [agent]`,
+    values: {
+      "agent-port": 9999,
+      "agent-bind": ["127.0.0.1", "unix:/run/agent.sock"],
+      "agent-default": "slave3301",
+      allow: "10.0.0.0/8",
+      "stale-after": "8s",
+    },
+  });
+});
+
 describe("what is not of its form is an error that says where and what", () => {
   test.each([
     ["", /checkers\.toml: there is no \[\[checker\]\] table in it$/],
     ['[checker]\nkind = "a"', /checkers\.toml: each checker must be a table of its own: \[\[checker\]\]/],
     ['defaults = 1\n[[checker]]\nkind = "a"', /checkers\.toml: defaults must be a table: \[defaults\]$/],
+    ["agent = 9999", /checkers\.toml: agent must be a table: \[agent\]$/],
     ['[[checker]]\ntag = "a"', /\[\[checker\]\] 1: kind must be there/],
     ['[[checker]]\nkind = "a"', /\[\[checker\]\] 1 \(a\): tag must be there/],
     ['[[checker]]\nkind = "a"\ntag = "b/c"', /\[\[checker\]\] 1: tag: "b\/c" is not a name$/],

@@ -60,6 +60,7 @@ describe("the exposition", () => {
       "gauge confd_haproxy_checker_split_brain",
       "gauge confd_haproxy_checker_leader",
       "gauge confd_haproxy_checker_store_readable",
+      "gauge confd_haproxy_checker_order",
       "counter confd_haproxy_checker_probes_total",
       "counter confd_haproxy_checker_failed_probes_total",
       "counter confd_haproxy_checker_rounds_total",

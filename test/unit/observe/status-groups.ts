@@ -10,7 +10,9 @@ export function groupStatus(more: Partial<GroupStatus> = {}): GroupStatus {
   return {
     kind: "memcached",
     tag: "mem11211",
+    publishes: true,
     published: ["10.0.0.1:11211"],
+    orders: [],
     leader: undefined,
     storeReadable: true,
     servers: [serverStatus("10.0.0.1:11211", { published: true }), serverStatus("10.0.0.2:11211")],

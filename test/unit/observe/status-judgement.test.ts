@@ -175,3 +175,23 @@ describe("the list", () => {
     expect(countConditions([])).toBe("no tags yet");
   });
 });
+
+describe("a tag that only the agent port serves", () => {
+  const alone = { publishes: false, published: undefined, storeReadable: false } as const;
+  const down = { health: "down", reason: "connection refused" } as const;
+
+  test.each([
+    ["good with all servers up", [serverStatus("a:1"), serverStatus("b:1")], "good", "2 of 2 servers are up"],
+    ["good with its only one", [serverStatus("a:1")], "good", "the only server is up"],
+    ["degraded with one lost", [serverStatus("a:1"), serverStatus("b:1", down)], "degraded", "1 of 2 servers is up"],
+    ["bad with none", [serverStatus("a:1", down)], "bad", "the only server is not up"],
+    ["waiting before they were asked", [serverStatus("a:1", NOT_ASKED)], "waiting", "not asked yet: a:1"],
+  ])("is %s", (_, servers, condition, words) => {
+    const [judged] = judgeAll([groupStatus({ ...alone, servers })]);
+    expect(judged?.judgement).toEqual({ condition, words });
+  });
+
+  test("is ready when its servers were asked", () => {
+    expect(judgeAll([groupStatus({ ...alone, servers: [serverStatus("a:1", down)] })])[0]?.unready).toBeUndefined();
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { GroupStatus } from "../../../src/core/status.ts";
+import type { GroupStatus, StandingOrder } from "../../../src/core/status.ts";
 import { statusHtml } from "../../../src/observe/status-html.ts";
 import { statusJson } from "../../../src/observe/status-json.ts";
 import { makeReport } from "../../../src/observe/status-report.ts";
@@ -121,10 +121,38 @@ describe("the page for a browser", () => {
   });
 });
 
+const ORDER: StandingOrder = {
+  server: "10.0.21.5:3301",
+  order: {
+    state: "maint",
+    reason: "new disk",
+    by: "eva",
+    sinceMs: Date.UTC(2026, 0, 1),
+    untilMs: Date.UTC(2026, 0, 1, 1),
+  },
+};
+
+describe("an order by hand", () => {
+  const words = "maint of 10.0.21.5:3301: new disk (eva), until 2026-01-01 01:00:00 UTC";
+
+  test("stands on the page for people, whole", () => {
+    const shown = report([groupStatus({ orders: [ORDER] })]);
+    expect(statusText(shown, 200)).toContain(`! ${words}`);
+    expect(statusHtml(shown)).toContain(words);
+    expect(statusText(shown, 200)).toContain("DEGRADED");
+  });
+
+  test("without reason, name and end is told too", () => {
+    const order = { state: "drain", sinceMs: 0, reason: undefined, by: undefined, untilMs: undefined } as const;
+    const shown = report([groupStatus({ orders: [{ server: undefined, order }] })]);
+    expect(statusText(shown, 200)).toContain("! drain of all its servers\n");
+  });
+});
+
 describe("the page for programs", () => {
   test("has every field, null where it is not known, sorted by kind and tag", () => {
     const untold = groupStatus({ tag: "a", published: undefined, servers: [] });
-    expect(JSON.parse(statusJson(report([BROKEN, untold])))).toEqual({
+    expect(JSON.parse(statusJson(report([{ ...BROKEN, orders: [ORDER] }, untold])))).toEqual({
       version: "1.2.3",
       startedAt: "2026-01-01T00:00:00.000Z",
       now: "2026-01-01T03:12:00.000Z",
@@ -135,10 +163,12 @@ describe("the page for programs", () => {
           tag: "a",
           condition: "waiting",
           summary: "the store has not told yet what is published",
+          publishes: true,
           published: null,
           leader: null,
           storeReadable: true,
           split: false,
+          orders: [],
           servers: [],
           counters: { rounds: 3, lateRounds: 1, probes: 12, failedProbes: 3, writes: 2, lostWrites: 1, splits: 0 },
         },
@@ -147,10 +177,21 @@ describe("the page for programs", () => {
           tag: "slave3301",
           condition: "bad",
           summary: "10.0.21.5:3301 is published but down",
+          publishes: true,
           published: ["10.0.21.5:3301"],
           leader: true,
           storeReadable: true,
           split: false,
+          orders: [
+            {
+              server: "10.0.21.5:3301",
+              state: "maint",
+              reason: "new disk",
+              by: "eva",
+              since: "2026-01-01T00:00:00.000Z",
+              until: "2026-01-01T01:00:00.000Z",
+            },
+          ],
           servers: [
             { name: "10.0.21.5:3301", health: "down", published: true, reason: BROKEN.servers[0]?.reason },
             { name: "[2001:db8::1]:3301", health: "drain", published: false, reason: "read_only is off" },

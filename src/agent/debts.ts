@@ -1,0 +1,83 @@
+import type { Clock } from "../core/clock.ts";
+
+/** Who asked, and about whom. */
+export interface Asker {
+  /** `kind/tag`, or `kind/tag@host:port` */
+  readonly who: string;
+  /** An address, or `unix`. */
+  readonly from: string;
+}
+
+/** Who is owed a `ready`: everybody who was told `drain` or `maint` by us, since HAProxy goes by that until it hears it. */
+export interface Debts {
+  /** To be called for each answer. True: this answer is to say `ready`. */
+  settle(asker: Asker, withholds: boolean, readyForMs: number): boolean;
+}
+
+/** Where debts survive a restart. */
+export interface DebtsDeps {
+  readonly clock: Clock;
+  /** What was written under this name; undefined for nothing, or where nothing can be kept. Never throws. */
+  recall(name: string): unknown;
+  /** Undefined forgets it. Never throws. */
+  keep(name: string, value: unknown): void;
+}
+
+interface Debt {
+  /** Who has been told, and has not heard `ready` since. */
+  readonly owed: Set<string>;
+  /** When it was first not said any more, monotonic ms; undefined while it is said. */
+  endedMs: number | undefined;
+}
+
+/** As many balancers as one could have; beyond that the time alone counts. */
+const MOST_OWED = 1_000;
+
+/** Whoever has not asked for so long is gone. */
+const FORGET_MS = 3_600_000;
+
+/** Several HAProxies may share an address, so `ready` is said to everybody for a while, and to whom it is owed whenever he asks. */
+export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
+  const debts = new Map<string, Debt | undefined>();
+
+  function find(who: string): Debt | undefined {
+    if (!debts.has(who)) {
+      const owed = readOwed(recall(who));
+      debts.set(who, owed === undefined ? undefined : { owed: new Set(owed), endedMs: undefined });
+    }
+    return debts.get(who);
+  }
+
+  function withhold({ who, from }: Asker, debt: Debt = { owed: new Set(), endedMs: undefined }): void {
+    debts.set(who, debt);
+    debt.endedMs = undefined;
+    if (debt.owed.has(from) || debt.owed.size >= MOST_OWED) return;
+    debt.owed.add(from);
+    keep(who, { owed: [...debt.owed] });
+  }
+
+  function forget(who: string): void {
+    debts.set(who, undefined);
+    keep(who, undefined);
+  }
+
+  return {
+    settle(asker, withholds, readyForMs) {
+      const { who, from } = asker;
+      const debt = find(who);
+      if (withholds) withhold(asker, debt);
+      if (withholds || debt === undefined) return false;
+      const nowMs = clock.monotonicMs();
+      debt.endedMs ??= nowMs;
+      const agoMs = nowMs - debt.endedMs;
+      const isOwed = debt.owed.delete(from);
+      if (agoMs > FORGET_MS || (agoMs >= readyForMs && debt.owed.size === 0)) forget(who);
+      return isOwed || agoMs < readyForMs;
+    },
+  };
+}
+
+function readOwed(value: unknown): readonly string[] | undefined {
+  if (typeof value !== "object" || value === null || !("owed" in value) || !Array.isArray(value.owed)) return undefined;
+  return value.owed.filter((from) => typeof from === "string");
+}

@@ -1,0 +1,70 @@
+import { mkdirSync } from "node:fs";
+import { followOrders, type OrderBook } from "../agent/orders.ts";
+import type { Clock } from "../core/clock.ts";
+import { errorText } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Store } from "../core/store.ts";
+import { openStore } from "../stores/open.ts";
+
+/** Where the orders that people give by hand are read: in the store of the entries, else in a folder of this machine. */
+export interface Obedience {
+  /** Undefined before {@link Obedience.follow}. */
+  readonly book: OrderBook | undefined;
+  /** Reads orders there from now on, and nowhere else any more. */
+  follow(store: Store | undefined): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** What it works with. */
+export interface ObedienceDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Of orders, where there is no store. */
+  readonly folder: string;
+  onChange(): void;
+}
+
+/** Reads nothing yet. */
+export function createObedience({ clock, logger, folder, onChange }: ObedienceDeps): Obedience {
+  let current: { readonly book: OrderBook; stop(): Promise<void> } | undefined;
+
+  async function openFolder(): Promise<Store | undefined> {
+    try {
+      mkdirSync(folder, { recursive: true });
+      return await openStore({ type: "file", path: folder }, { clock, logger });
+    } catch (error) {
+      const why = `${folder} cannot be used: ${errorText(error)}`;
+      logger.warn(`without a store and without a state folder nobody can give orders by hand (${why})`, {
+        hint: "name a folder that can be written with --state-dir",
+      });
+      return undefined;
+    }
+  }
+
+  return {
+    get book() {
+      return current?.book;
+    },
+    async follow(store) {
+      await current?.stop();
+      current = undefined;
+      const own = store === undefined ? await openFolder() : undefined;
+      const read = store ?? own;
+      if (read === undefined) return;
+      const stopped = new AbortController();
+      const book = followOrders(read, { clock, logger, signal: stopped.signal, onChange });
+      current = {
+        book,
+        async stop() {
+          stopped.abort(new Error("orders are not followed here any more"));
+          await book.ended;
+          await own?.close();
+        },
+      };
+    },
+    async end() {
+      await current?.stop();
+      current = undefined;
+    },
+  };
+}
