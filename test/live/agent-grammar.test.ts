@@ -13,7 +13,7 @@ const DOWN = { ...PLAIN, status: "DOWN (agent)", agent: "L7STS", said: "via agen
 const ABSOLUTE = "Absolute weight can only be between 0 and 256 inclusive.";
 
 const FRESH: State = { isUp: true, admin: "ready", weight: 100, maxconn: 50, agent: "INI", said: "" };
-const CHECKED: Setup = { settings: "check inter 300ms weight 100 maxconn 50", weight: 100, up: "UP" };
+const CHECKED: Setup = { settings: "check inter 300ms rise 1 fall 1 weight 100 maxconn 50", weight: 100, up: "UP" };
 
 const SETUPS = {
   "with a health check": CHECKED,
