@@ -51,7 +51,7 @@ export function createAgent(world: AgentWorld): CheckersAgent {
   const stopped = new AbortController();
   const notes = once(() => openNotes(join(stateDir, "agent")));
   const obedience: Obedience = createObedience({ clock, logger, folder: join(stateDir, "agent-orders"), onChange });
-  const latches = once(() => createLatches({ notes: notes(), book: () => obedience.book, clock, logger }));
+  const latches = once(() => createLatches({ notes: notes(), book: () => obedience.book, logger }));
   const desk = createDesk({
     ...world,
     defaultWords: typeof values["agent-default"] === "string" ? values["agent-default"] : undefined,
@@ -73,7 +73,7 @@ export function createAgent(world: AgentWorld): CheckersAgent {
       const allow = String(plan.values["allow"] ?? "")
         .split(",")
         .flatMap((word) => word.trim() || []);
-      server = await startAgentServer({ binds, allow }, { desk, clock, logger, signal: stopped.signal });
+      server = await startAgentServer({ binds, allow }, { desk, clock, logger });
       logger.info("the agent port is open", { address: server.addresses.join(", ") });
     },
     async obey(store, plan) {

@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import type { Server, Socket } from "node:net";
+import type { Clock } from "../core/clock.ts";
+import { errorText } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { parseAllow } from "./allow.ts";
+import { type AgentBind, EVERYWHERE } from "./binds.ts";
+import { bindName, listen } from "./listen.ts";
+import { type AgentDesk, createVisits, type VisitCounters } from "./visits.ts";
+
+/** Where to answer, and whom. */
+export interface AgentServerOptions {
+  readonly binds: readonly AgentBind[];
+  /** Addresses and CIDRs; empty: everybody. */
+  readonly allow: readonly string[];
+}
+
+/** What the server works with. */
+export interface AgentServerDeps {
+  readonly desk: AgentDesk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Since the start, and at this moment. */
+export interface AgentCounters extends Readonly<VisitCounters> {
+  /** Connections of those who may not ask. */
+  readonly refused: number;
+}
+
+/** The agent port while it is open. */
+export interface AgentServer {
+  /** `127.0.0.1:9999`, `unix:/run/agent.sock` */
+  readonly addresses: readonly string[];
+  counters(): AgentCounters;
+  /** Answers who is there, and lets go of everything; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** So many connections at a time, and no more than this part of what the process may open: probes need theirs. */
+const MOST_OPEN = { connections: 20_000, share: 0.75 };
+
+/** Where the system does not say how many files a process may have open. */
+const USUAL_FILES = 1_024;
+
+/** A trouble that goes on is told once in so many ms. */
+const TELL_AGAIN_MS = 60_000;
+
+/**
+ * Answers HAProxy's agent-check until it is closed. Nothing that a client does ends the process, holds more than a
+ * bounded piece of memory, or keeps others waiting. Rejects with E_USAGE and E_CONFIG for what cannot be listened on.
+ */
+export async function startAgentServer(options: AgentServerOptions, deps: AgentServerDeps): Promise<AgentServer> {
+  const { desk, clock, logger } = deps;
+  const admits = parseAllow(options.allow);
+  const visits = createVisits(desk, clock, mostConnections());
+  const tell = createTeller(clock, logger);
+  let refused = 0;
+
+  function onConnection(socket: Socket): void {
+    const from = socket.remoteAddress;
+    if (from === undefined || admits(from)) {
+      visits.begin(socket);
+      return;
+    }
+    refused += 1;
+    socket.on("error", () => {}).destroy();
+    tell("refused", `the agent does not answer ${from}: it is not in --allow`);
+  }
+
+  const servers: { readonly bind: AgentBind; readonly server: Server }[] = [];
+  const closeAll = async () => {
+    await Promise.all([...servers.map(({ server }) => closed(server)), visits.end()]);
+  };
+  try {
+    for (const bind of options.binds) {
+      const server = await listen(bind, onConnection);
+      server.on("error", (error) => tell("accept", `the agent port cannot take a connection: ${errorText(error)}`));
+      servers.push({ bind, server });
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  return {
+    addresses: servers.map(({ bind }) => bindName(bind).replace(EVERYWHERE, "all interfaces")),
+    counters: () => ({
+      answered: visits.counters.answered,
+      dropped: visits.counters.dropped,
+      open: visits.counters.open,
+      refused,
+    }),
+    close() {
+      closing ??= closeAll();
+      return closing;
+    },
+  };
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function mostConnections(): number {
+  return Math.min(MOST_OPEN.connections, Math.floor(openFilesAllowed() * MOST_OPEN.share));
+}
+
+/** As Linux tells it, proc(5); Node has raised the soft limit to the hard one at its start. */
+function openFilesAllowed(): number {
+  try {
+    const soft = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+    return soft === undefined ? USUAL_FILES : Number(soft);
+  } catch {
+    return USUAL_FILES;
+  }
+}
+
+/** The first of each sort at once, then one a while, with how many there were. */
+function createTeller(clock: Clock, logger: Logger): (sort: string, text: string) => void {
+  const told = new Map<string, { atMs: number; more: number }>();
+  return (sort, text) => {
+    const nowMs = clock.monotonicMs();
+    const last = told.get(sort);
+    if (last !== undefined && nowMs - last.atMs < TELL_AGAIN_MS) {
+      last.more += 1;
+      return;
+    }
+    const more = last === undefined || last.more === 0 ? "" : ` (and ${last.more} times before)`;
+    told.set(sort, { atMs: nowMs, more: 0 });
+    logger.warn(`${text}${more}`);
+  };
+}
