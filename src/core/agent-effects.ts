@@ -77,7 +77,7 @@ export function agentEffects(bytes: string, end: AgentEnd): AgentEffects {
   if (bytes === "")
     return { understood: false, words: [], notes: [HOW_IT_ENDED[end].note], shown: HOW_IT_ENDED[end].shown };
   const line = /^[^\r\n]*(?=[\r\n])/.exec(bytes.slice(0, BUFFER_BYTES))?.[0];
-  if (line === undefined || line.includes("\0")) return incomplete(line, bytes);
+  if (line === undefined || line.includes("\0")) return incomplete(line, bytes, end);
   const { words, text } = readWords(line);
   const health = words.find((word) => word.sort === "health" && word.counts);
   return {
@@ -94,19 +94,22 @@ export function agentEffects(bytes: string, end: AgentEnd): AgentEffects {
   };
 }
 
-function incomplete(line: string | undefined, bytes: string): AgentEffects {
-  const why = line !== undefined ? "a NUL byte stands before its end" : missingEnd(bytes);
+function incomplete(line: string | undefined, bytes: string, end: AgentEnd): AgentEffects {
+  const said = { status: undefined, text: "Ignoring incomplete line from agent" };
   return {
     understood: false,
     words: [],
-    notes: [`HAProxy ignores it: incomplete line, ${why}; ${NOTHING_CHANGES}`],
-    shown: { status: undefined, text: "Ignoring incomplete line from agent" },
+    notes: [
+      `HAProxy ignores it: incomplete line, ${line === undefined ? missingEnd(bytes) : "a byte 0 stands before its end"}`,
+    ],
+    shown: line === undefined && end === "late" ? HOW_IT_ENDED.late.shown : said,
   };
 }
 
+/** Before 3.4 HAProxy looks for the end beyond what came (mended by its commit 57b526e0224c). */
 function missingEnd(bytes: string): string {
-  if (bytes.length < BUFFER_BYTES) return "there is no line end (L7TOUT if it was never answered before)";
-  return `there is no line end within ${BUFFER_BYTES} bytes (tune.bufsize)`;
+  if (bytes.length >= BUFFER_BYTES) return `there is no line end within ${BUFFER_BYTES} bytes (tune.bufsize)`;
+  return "there is no line end (L7TOUT); before 3.4 it may even take what an earlier answer left in its memory for the rest";
 }
 
 function effectOf(word: AgentWord): string {

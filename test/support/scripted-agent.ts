@@ -10,7 +10,7 @@ export type ScriptedAnswer =
       /** One after another; each goes out by itself. */
       readonly pieces: readonly string[];
       /** What comes behind the last one: the end, by default; nothing at all; a reset. */
-      readonly then?: "close" | "hold" | "reset";
+      readonly end?: "close" | "hold" | "reset";
     };
 
 /** An agent that answers what it is told, for what no agent of ours would ever say. */
@@ -98,11 +98,11 @@ export async function startScriptedAgent(options: ScriptedAgentOptions = {}): Pr
 }
 
 async function send(socket: Socket, answer: ScriptedAnswer): Promise<void> {
-  const { pieces, then = "close" } = typeof answer === "string" ? { pieces: [answer] } : answer;
+  const { pieces, end = "close" } = typeof answer === "string" ? { pieces: [answer] } : answer;
   for (const piece of pieces) {
     // A turn of the event loop between two pieces: each is a packet of its own.
     await new Promise((resolve) => socket.write(Buffer.from(piece, "latin1"), () => setImmediate(resolve)));
   }
-  if (then === "close") socket.end();
-  if (then === "reset") socket.resetAndDestroy();
+  if (end === "close") socket.end();
+  if (end === "reset") socket.resetAndDestroy();
 }
