@@ -17,6 +17,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "probe servers and publish the one that may take traffic",
     load: async () => (await import("./checkers-command.ts")).checkersCommand,
   },
+  agent: {
+    summary: "ask an agent port, and say what it has to heed: ask, maint, drain, ready, recover, list",
+    load: async () => (await import("./agent-command.ts")).agentCommand,
+  },
   kv: {
     summary: "look at and change what is in the store: get, put, ls, rm, dump",
     load: async () => (await import("./kv-command.ts")).kvCommand,
