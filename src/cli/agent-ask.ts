@@ -31,7 +31,7 @@ const SHAPE = {
   name: "confd-haproxy agent ask",
   summary:
     "Asks an agent once, as HAProxy's agent-check does, and says what HAProxy would make of the answer, word by word.",
-  words: "<where>",
+  words: "[where...]",
   flags: FLAGS,
   epilog: `Where:
   10.0.0.5:9999, [::1]:9999, db1:9999, or unix:/run/confd-haproxy/agent.sock
@@ -70,7 +70,8 @@ export async function agentAsk(argv: readonly string[], signals: Signals): Promi
 }
 
 function placeOf(where: string): NetConnectOpts {
-  if (where.startsWith("unix:")) return { path: where.slice("unix:".length) };
+  const path = /^(?:unix[:@])?(\/.+)$/.exec(where)?.[1];
+  if (path !== undefined) return { path };
   const [target, ...more] = parseTargets(where, "agent ask");
   if (target === undefined || more.length > 0) throw new AppError("E_USAGE", "agent ask asks one agent at a time");
   return target;

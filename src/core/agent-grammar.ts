@@ -80,7 +80,7 @@ function asWritten({ word }: AgentWord): string {
 
 function isLast(words: readonly AgentWord[], at: number): boolean {
   const sort = words[at]?.sort;
-  return sort === "unknown" || !words.slice(at + 1).some((later) => later.sort === sort);
+  return sort === "unknown" || words.findLastIndex((later) => later.sort === sort) === at;
 }
 
 function splitWords(line: string): { readonly words: readonly string[]; readonly text: string | undefined } {

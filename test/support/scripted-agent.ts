@@ -33,10 +33,13 @@ export interface ScriptedAgent {
 /** How an agent listens. */
 export interface ScriptedAgentOptions {
   readonly address?: string;
+  readonly port?: number;
   /** A unix socket in place of an address. */
   readonly path?: string;
   /** It answers when a whole line was sent to it (HAProxy's `agent-send`), and not on sight. */
   readonly awaitsWords?: boolean;
+  /** It takes its time. */
+  readonly answersAfterMs?: number;
 }
 
 const PORT = 21_900;
@@ -44,6 +47,7 @@ const PORT = 21_900;
 /** Says "no opinion" until it is told what to say; ends with the test. */
 export async function startScriptedAgent(options: ScriptedAgentOptions = {}): Promise<ScriptedAgent> {
   const address = options.address ?? `${await loopbackPrefix()}.2`;
+  const { port = PORT, answersAfterMs = 0 } = options;
   const answers = new Map<string, ScriptedAnswer>();
   const questions: string[] = [];
   const open = new Set<Socket>();
@@ -51,7 +55,9 @@ export async function startScriptedAgent(options: ScriptedAgentOptions = {}): Pr
 
   function answerTo(socket: Socket, words: string): void {
     questions.push(words);
-    void send(socket, answers.get(words) ?? byDefault);
+    const sendIt = () => void send(socket, answers.get(words) ?? byDefault);
+    if (answersAfterMs === 0) sendIt();
+    else setTimeout(sendIt, answersAfterMs);
   }
 
   const server = createServer({ noDelay: true }, (socket) => {
@@ -68,7 +74,7 @@ export async function startScriptedAgent(options: ScriptedAgentOptions = {}): Pr
     });
     if (options.awaitsWords !== true) answerTo(socket, "");
   });
-  const where: ListenOptions = options.path === undefined ? { host: address, port: PORT } : { path: options.path };
+  const where: ListenOptions = options.path === undefined ? { host: address, port } : { path: options.path };
   const listen = () => new Promise<void>((resolve) => server.listen(where, resolve));
   const close = () =>
     new Promise<void>((resolve) => {
@@ -81,8 +87,8 @@ export async function startScriptedAgent(options: ScriptedAgentOptions = {}): Pr
     words === undefined ? questions.length : questions.filter((asked) => asked === words).length;
   return {
     address,
-    port: PORT,
-    server: `${address}:${PORT}`,
+    port,
+    server: `${address}:${port}`,
     questions,
     say(answer, words) {
       if (words === undefined) byDefault = answer;
