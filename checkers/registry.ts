@@ -5,6 +5,8 @@ import type { Checker } from "../src/core/checker.ts";
  * load only when the kind is used.
  */
 export const checkers = {
+  datawave: async () => (await import("./datawave.ts")).datawave,
+  http: async () => (await import("./http.ts")).http,
   memcached: async () => (await import("./memcached.ts")).memcached,
   mysqlslave: async () => (await import("./mysqlslave.ts")).mysqlslave,
   redismaster: async () => (await import("./redismaster.ts")).redismaster,

@@ -174,16 +174,14 @@ export function validateGroup(options: GroupOptions, checker: Checker): void {
   }
 }
 
-function validateAgent({ agent, intervalMs, timeoutMs }: GroupOptions): void {
+function validateAgent({ agent, intervalMs }: GroupOptions): void {
   for (const name of ["onStarting", "onStale", "onUnknown", "onStopping"] as const) {
     const flag = `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`;
     const [wrong] = parseReply(agent[name]).unknown;
     if (wrong === undefined && !/[^\x20-\x7e]/.test(agent[name])) continue;
     throw usage(`${flag}: HAProxy does not understand "${wrong ?? agent[name]}"`, AGENT_WORDS);
   }
-  if (agent.staleAfterMs <= intervalMs + timeoutMs) {
-    throw usage("--stale-after must be longer than --interval and --timeout together");
-  }
+  if (agent.staleAfterMs <= intervalMs) throw usage("--stale-after must be longer than --interval");
 }
 
 const AGENT_WORDS =

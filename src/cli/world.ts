@@ -5,7 +5,8 @@ import { createTextLogger, type Level } from "../observe/text-logger.ts";
 
 /** The logger that `--log-level` and `--log-format` ask for; it writes to stderr. */
 export async function openLogger(values: Values, env: Readonly<Record<string, string | undefined>>): Promise<Logger> {
-  const level = values["log-level"] as Level;
+  // "critical" is a word of a replaced tool
+  const level = (values["log-level"] === "critical" ? "error" : values["log-level"]) as Level;
   if (values["log-format"] === "json") return (await import("../observe/json-logger.ts")).createJsonLogger(level);
   return createTextLogger({
     level,

@@ -6,8 +6,6 @@ export interface Flag extends OptionSpec {
   readonly env?: readonly string[];
   /** Heading it stands under in `--help`. */
   readonly section?: string;
-  /** May be given several times, or as a list in a file: the values are joined with commas. So is every `targets`. */
-  readonly repeatable?: boolean;
   /** Accepted, but not shown in help: it is there for those who come from another tool. */
   readonly hidden?: boolean;
 }

@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly default?: string | number | boolean;
   readonly values?: readonly string[];
   readonly required?: boolean;
+  /** May be given several times, or as a list in a file: the values are joined with commas. So is every `targets`. */
+  readonly repeatable?: boolean;
   /** Never a flag, where ps would show it: it comes from the environment or a file. */
   readonly secret?: boolean;
   /** One letter, where the replaced tool has one: `-k`. */

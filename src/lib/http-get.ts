@@ -1,5 +1,6 @@
-import { Agent as HttpAgent, type IncomingMessage, request } from "node:http";
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request } from "node:http";
 import { Agent as HttpsAgent, request as requestTls } from "node:https";
+import type { Socket } from "node:net";
 
 /** What a server answered. */
 export interface HttpAnswer {
@@ -23,39 +24,97 @@ export interface HttpGetterOptions {
   /** A longer body than this is an error. */
   readonly maxBytes: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** For https: PEM of the CA to trust beside none other; the system's without it. */
+  /** For https: PEM of the CA to trust, instead of those that Node trusts. */
   readonly ca?: string;
   /** False only when the user said so: the certificate is then not checked. */
   readonly verify?: boolean;
+  /** The connection that was kept has ended while nothing was asked. */
+  readonly onLost?: (reason: string) => void;
 }
 
 /** Connects at the first question. */
 export function createHttpGetter(options: HttpGetterOptions): HttpGetter {
-  const { ca, verify = true, headers = {}, maxBytes } = options;
+  const { ca, verify = true } = options;
   const kept = { keepAlive: true, maxSockets: 1 };
   const plain = new HttpAgent(kept);
   const tls = new HttpsAgent({ ...kept, rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) });
+  const watch = createWatch(options.onLost);
+  let closed = false;
+
+  async function askOnce(url: URL, signal: AbortSignal): Promise<HttpAnswer | "stale"> {
+    const secure = url.protocol === "https:";
+    const ask = { agent: secure ? tls : plain, headers: options.headers ?? {} };
+    const asked = (secure ? requestTls : request)(url, ask);
+    const onAbort = () => asked.destroy();
+    signal.addEventListener("abort", onAbort, { once: true });
+    watch.busy(asked);
+    try {
+      const answer = await responseTo(asked);
+      return { status: answer.statusCode ?? 0, body: await readBody(answer, options.maxBytes) };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (closed) throw new Error("the connection was closed by this side");
+      if (isStale(asked, error)) return "stale";
+      throw error;
+    } finally {
+      watch.idle(asked);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
 
   return {
-    get: (url, signal) =>
-      new Promise((resolve, reject) => {
-        signal.throwIfAborted();
-        const secure = url.protocol === "https:";
-        const asked = (secure ? requestTls : request)(url, { agent: secure ? tls : plain, headers });
-        const onAbort = () => asked.destroy(signal.reason);
-        signal.addEventListener("abort", onAbort, { once: true });
-        asked.on("close", () => signal.removeEventListener("abort", onAbort));
-        asked.on("error", (error) => reject(signal.aborted ? signal.reason : error));
-        asked.on("response", (answer) => {
-          readBody(answer, maxBytes).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject);
-        });
-        asked.end();
-      }),
+    async get(url, signal) {
+      signal.throwIfAborted();
+      for (;;) {
+        const answer = await askOnce(url, signal);
+        if (answer !== "stale") return answer;
+      }
+    },
     close() {
+      closed = true;
+      watch.stop();
       plain.destroy();
       tls.destroy();
     },
   };
+}
+
+/** Tells of connections that end while they are kept and nothing is asked on them. */
+function createWatch(onLost: ((reason: string) => void) | undefined) {
+  const kept = new WeakMap<Socket, boolean>();
+  let stopped = false;
+  const onSocket = (socket: Socket) => {
+    if (kept.has(socket)) return kept.set(socket, false);
+    socket.once("close", () => {
+      if (kept.get(socket) === true && !stopped) onLost?.("it closed the connection");
+    });
+    return kept.set(socket, false);
+  };
+  return {
+    busy: (asked: ClientRequest) => void asked.on("socket", onSocket),
+    idle(asked: ClientRequest) {
+      if (asked.socket !== null && asked.shouldKeepAlive && !asked.destroyed) kept.set(asked.socket, true);
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+function responseTo(asked: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    asked.on("error", reject);
+    asked.on("response", resolve);
+    asked.on("close", () => reject(new Error("it closed the connection without an answer")));
+    asked.end();
+  });
+}
+
+/** The server let go of the kept connection just when it was used again: that says nothing about the server. */
+function isStale({ reusedSocket }: ClientRequest, error: unknown): boolean {
+  if (!reusedSocket) return false;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ECONNRESET" || code === "EPIPE";
 }
 
 function readBody(answer: IncomingMessage, maxBytes: number): Promise<string> {
