@@ -50,14 +50,16 @@ export function createHttpGetter(options: HttpGetterOptions): HttpGetter {
     watch.busy(asked);
     try {
       const answer = await responseTo(asked);
-      return { status: answer.statusCode ?? 0, body: await readBody(answer, options.maxBytes) };
+      const { socket } = answer;
+      const body = await readBody(answer, options.maxBytes);
+      if (asked.shouldKeepAlive) watch.idle(socket);
+      return { status: answer.statusCode ?? 0, body };
     } catch (error) {
       signal.throwIfAborted();
       if (closed) throw new Error("the connection was closed by this side");
       if (isStale(asked, error)) return "stale";
       throw error;
     } finally {
-      watch.idle(asked);
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -92,9 +94,7 @@ function createWatch(onLost: ((reason: string) => void) | undefined) {
   };
   return {
     busy: (asked: ClientRequest) => void asked.on("socket", onSocket),
-    idle(asked: ClientRequest) {
-      if (asked.socket !== null && asked.shouldKeepAlive && !asked.destroyed) kept.set(asked.socket, true);
-    },
+    idle: (socket: Socket) => void kept.set(socket, true),
     stop() {
       stopped = true;
     },
