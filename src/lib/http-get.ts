@@ -41,10 +41,15 @@ export function createHttpGetter(options: HttpGetterOptions): HttpGetter {
   const watch = createWatch(options.onLost);
   let closed = false;
 
+  function begin(url: URL): ClientRequest {
+    const { headers = {} } = options;
+    return url.protocol === "https:"
+      ? requestTls(url, { agent: tls, headers })
+      : request(url, { agent: plain, headers });
+  }
+
   async function askOnce(url: URL, signal: AbortSignal): Promise<HttpAnswer | "stale"> {
-    const secure = url.protocol === "https:";
-    const ask = { agent: secure ? tls : plain, headers: options.headers ?? {} };
-    const asked = (secure ? requestTls : request)(url, ask);
+    const asked = begin(url);
     const onAbort = () => asked.destroy();
     signal.addEventListener("abort", onAbort, { once: true });
     watch.busy(asked);
