@@ -7,6 +7,7 @@ import { createDiscovery } from "./mysql/discovery.ts";
 import { createFactsBoard } from "./mysql/facts.ts";
 import { createKnownReplicas } from "./mysql/known.ts";
 import { createLogin } from "./mysql/login.ts";
+import { LOGIN_OPTIONS } from "./mysql/login-options.ts";
 import { createMaster } from "./mysql/master.ts";
 import { createNames } from "./mysql/names.ts";
 import { openMasterProbe, openReplicaProbe, type ProbeContext } from "./mysql/probes.ts";
@@ -14,34 +15,7 @@ import { openMasterProbe, openReplicaProbe, type ProbeContext } from "./mysql/pr
 const OPTIONS: readonly OptionSpec[] = [
   { name: "host", type: "string", required: true, argument: "HOST", description: "the master" },
   { name: "port", type: "integer", default: 3_306, description: "the master's port" },
-  {
-    name: "user",
-    type: "string",
-    required: true,
-    argument: "USER",
-    description: "whom the checker logs in as, everywhere",
-  },
-  { name: "password", type: "string", secret: true, description: "that user's password" },
-  {
-    name: "password-file",
-    type: "string",
-    argument: "PATH",
-    description: "file with that user's password, read anew for each connection",
-  },
-  {
-    name: "ssl-ca",
-    type: "string",
-    argument: "PATH",
-    description: "use TLS, with servers whose certificate this CA signed",
-  },
-  { name: "ssl-cert", type: "string", argument: "PATH", description: "the checker's own certificate" },
-  { name: "ssl-key", type: "string", argument: "PATH", description: "the key of --ssl-cert" },
-  {
-    name: "ssl-verify",
-    type: "boolean",
-    default: true,
-    description: "check that a server's certificate names its host (with --ssl-ca)",
-  },
+  ...LOGIN_OPTIONS,
   {
     name: "replicas",
     type: "targets",

@@ -1,0 +1,33 @@
+import type { OptionSpec } from "../../src/core/option.ts";
+
+/** As whom a checker logs in to MySQL and its kin, and over which TLS; read by `createLogin`. */
+export const LOGIN_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "user",
+    type: "string",
+    required: true,
+    argument: "USER",
+    description: "whom the checker logs in as, everywhere",
+  },
+  { name: "password", type: "string", secret: true, description: "that user's password" },
+  {
+    name: "password-file",
+    type: "string",
+    argument: "PATH",
+    description: "file with that user's password, read anew for each connection",
+  },
+  {
+    name: "ssl-ca",
+    type: "string",
+    argument: "PATH",
+    description: "use TLS, with servers whose certificate this CA signed",
+  },
+  { name: "ssl-cert", type: "string", argument: "PATH", description: "the checker's own certificate" },
+  { name: "ssl-key", type: "string", argument: "PATH", description: "the key of --ssl-cert" },
+  {
+    name: "ssl-verify",
+    type: "boolean",
+    default: true,
+    description: "check that a server's certificate names its host (with --ssl-ca)",
+  },
+];
