@@ -55,7 +55,7 @@ const GRANTS: Readonly<Record<string, string>> = {
 };
 
 /** As small and as fast as it goes: nothing here has to survive a power cut. */
-const BASE_CONFIG = `[mariadbd]
+export const BASE_CONFIG = `[mariadbd]
 skip-name-resolve
 skip-log-error
 max_connections=50
@@ -78,7 +78,8 @@ innodb_buffer_pool_load_at_startup=0
 innodb_fast_shutdown=2
 ${process.geteuid?.() === 0 ? "user=root\n" : ""}`;
 
-const CACHE = join(import.meta.dirname, "../../.cache/mariadb");
+/** What is made once per machine. */
+export const CACHE = join(import.meta.dirname, "../../.cache/mariadb");
 
 let nextServerId = 100;
 
@@ -185,7 +186,7 @@ function configText(dir: string, options: MariadbOptions): string {
  * The data folder that each server begins with a copy of: system tables and users. Made once per machine, by one
  * `--bootstrap` run, under a name that says of what; two processes may make it at the same time.
  */
-function templateDataDir(): string {
+export function templateDataDir(): string {
   const statements = bootstrapStatements();
   const version = execFileSync(findBinary("mariadbd"), ["--version"], { encoding: "utf8" });
   const hash = createHash("sha256").update(version).update(BASE_CONFIG).update(statements).digest("hex").slice(0, 16);
