@@ -7,6 +7,7 @@ import type { Checker } from "../src/core/checker.ts";
 export const checkers = {
   datawave: async () => (await import("./datawave.ts")).datawave,
   galera: async () => (await import("./galera.ts")).galera,
+  hbase: async () => (await import("./hbase.ts")).hbase,
   http: async () => (await import("./http.ts")).http,
   memcached: async () => (await import("./memcached.ts")).memcached,
   mysqlslave: async () => (await import("./mysqlslave.ts")).mysqlslave,
