@@ -134,8 +134,9 @@ const ADMIN_EFFECTS = {
 
 function weightEffect(percent: number): string {
   if (percent === 0) return "weight: 0, so no new sessions; those it has live on";
-  const most = percent > 100 ? ", 256 at the most" : "";
-  return `weight: ${percent} % of the configured weight${most}${percent === 100 ? "" : "; not with a static balance"}`;
+  if (percent === 100) return "weight: as configured";
+  const rounded = percent > 100 ? ", 256 at the most" : ", rounded down: of the default weight, 1, that is 0";
+  return `weight: ${percent} % of the configured weight${rounded}; not with a static balance`;
 }
 
 function maxconnEffect(maxconn: number): string {

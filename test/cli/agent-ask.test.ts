@@ -28,7 +28,7 @@ describe("confd-haproxy agent ask", () => {
       "answered  75% up\\n",
       "took      N ms, N ms of it to connect",
       "",
-      "75%       weight: 75 % of the configured weight; not with a static balance",
+      "75%       weight: 75 % of the configured weight, rounded down: of the default weight, 1, that is 0; not with a static balance",
       "up        the server is up at once (an agent's rise is 1), if its own check, where it has one, finds it up too",
       "shown     L7OK: via agent : up",
     ]);

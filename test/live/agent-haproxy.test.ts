@@ -156,6 +156,36 @@ describe("a drain", () => {
   });
 });
 
+describe("the sessions of a server", () => {
+  test.each([
+    ["down", DOWN],
+    ["maint by hand", "maint"],
+  ] as const)("end by %s, where haproxy.cfg says on-marked-down shutdown-sessions", async (_, how) => {
+    const checker = await startAgentChecker({
+      verdict: UP,
+      servers: `server s ${await startEcho("one")} AGENT on-marked-down shutdown-sessions`,
+    });
+    const { until, decide, agent } = checker;
+    await until({ status: IN_USE, agent_status: "L7OK" });
+    const session = await connect(checker.frontend);
+    expect(await session.say("a")).toBe("one: a");
+    if (how === "maint") await agent("maint", "db");
+    else decide(how);
+    await session.ended;
+  });
+
+  test("live on when it is down, where haproxy.cfg does not say so", async () => {
+    const checker = await startAgentChecker({ verdict: UP, servers: `server s ${await startEcho("one")} AGENT` });
+    const { until, decide } = checker;
+    await until({ status: IN_USE, agent_status: "L7OK" });
+    const session = await connect(checker.frontend);
+    expect(await session.say("a")).toBe("one: a");
+    decide(DOWN);
+    await until({ status: "DOWN (agent)" });
+    expect(await session.say("b")).toBe("one: b");
+  });
+});
+
 describe("what a person sets in HAProxy outlives what we say of a server that is up", () => {
   test.each([
     ["maint", "MAINT"],
@@ -189,7 +219,40 @@ describe("what a person sets in HAProxy outlives what we say of a server that is
     decide({ ...UP, maxconn: 34 });
     expect(await until({ slim: "34", status: IN_USE })).toMatchObject({ uweight: "30" });
   });
+
+  test("disable agent: HAProxy asks no more, and everything stays", async () => {
+    const servers = ["s", "t"].map((name) => `server ${name} 127.0.0.1:1 weight 100 AGENT`).join("\n");
+    const { until, decide, haproxy } = await startAgentChecker({ verdict: { ...UP, weightPercent: 60 }, servers });
+    for (const server of ["s", "t"]) await until({ status: IN_USE, uweight: "60" }, server);
+    await haproxy.cli("disable agent b/s; set server b/s weight 30");
+    for (const weightPercent of [61, 62]) {
+      decide({ ...UP, weightPercent });
+      await until({ uweight: `${weightPercent}` }, "t");
+    }
+    expect(await serverStat(haproxy, "b", "s")).toMatchObject({ status: IN_USE, uweight: "30" });
+    await haproxy.cli("enable agent b/s");
+    await until({ status: IN_USE, uweight: "62" });
+  });
 });
+
+test.each(["", 'agent-send "db\\n"'])(
+  "whom --allow does not name gets no answer, and nothing changes: %j",
+  async (send) => {
+    const { until, decide, restart, haproxy } = await startAgentChecker({
+      verdict: DOWN,
+      servers: `server s 127.0.0.1:1 AGENT ${send}`,
+    });
+    await until({ status: "DOWN (agent)" });
+    decide(UP);
+    await restart("--allow", "10.0.0.0/8,192.168.1.1");
+    await eventually("HAProxy is not answered", async () => {
+      const { agent_status = "", status } = await serverStat(haproxy, "b", "s");
+      return ["L7RSP", "SOCKERR"].includes(agent_status) && status === "DOWN (agent)";
+    });
+    await restart("--allow", "127.0.0.0/8");
+    await until({ status: IN_USE, agent_status: "L7OK" });
+  },
+);
 
 describe("by hand", () => {
   test("agent maint and ready: the server leaves and comes back", async () => {
@@ -252,6 +315,7 @@ async function connect(to: { readonly host: string; readonly port: number }) {
   releaseLater("session", () => void socket.destroy());
   await once(socket, "connect");
   return {
+    ended: once(socket, "close"),
     async say(word: string): Promise<string> {
       socket.write(word);
       const [answer] = await once(socket, "data");

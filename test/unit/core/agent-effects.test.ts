@@ -10,7 +10,7 @@ describe("what HAProxy would do", () => {
   test("is told word by word", () => {
     expect(sentences("maxconn:10 75% up #fine")).toEqual([
       "maxconn:10: maxconn: 10 connections at the most",
-      "75%: weight: 75 % of the configured weight; not with a static balance",
+      "75%: weight: 75 % of the configured weight, rounded down: of the default weight, 1, that is 0; not with a static balance",
       "up: the server is up at once (an agent's rise is 1), if its own check, where it has one, finds it up too",
       "#fine: the reason, as HAProxy shows it in its statistics and logs",
     ]);
@@ -22,6 +22,7 @@ describe("what HAProxy would do", () => {
     ["maint", "no traffic and no health checks; only ready ends it"],
     ["ready", "also those that a person has set in HAProxy"],
     ["0%", "no new sessions"],
+    ["100%", "weight: as configured"],
     ["150%", "150 % of the configured weight, 256 at the most"],
     ["maxconn:0", "no limit of connections"],
     ["12.5%", 'HAProxy warns "Trailing garbage in weight string"; write whole percents, with a blank behind: 75% up'],
