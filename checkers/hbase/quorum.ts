@@ -11,6 +11,9 @@ export interface QuorumAddress {
   readonly chroot: string;
 }
 
+/** A member that hangs must leave the others time to answer, and all of them must leave some to judge that. */
+const SHARED = 0.8;
+
 /** ZooKeeper's usual port for clients. */
 const USUAL_PORT = 2_181;
 
@@ -59,8 +62,7 @@ export function createQuorum(members: readonly Target[], listener: ZkListener): 
   return {
     async ask(questions, { signal, timeoutMs }) {
       let failure: unknown;
-      // A member that hangs must leave the others time to answer.
-      const shareMs = Math.max(1, timeoutMs / members.length);
+      const shareMs = Math.max(1, (timeoutMs * SHARED) / members.length);
       for (let tries = 0; tries < members.length; tries++) {
         const target = members[current];
         if (closed || target === undefined) throw new Error("the connection was closed by this side");
