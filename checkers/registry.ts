@@ -11,5 +11,6 @@ export const checkers = {
   http: async () => (await import("./http.ts")).http,
   memcached: async () => (await import("./memcached.ts")).memcached,
   mysqlslave: async () => (await import("./mysqlslave.ts")).mysqlslave,
+  patroni: async () => (await import("./patroni.ts")).patroni,
   redismaster: async () => (await import("./redismaster.ts")).redismaster,
 } as const satisfies Readonly<Record<string, () => Promise<Checker>>>;

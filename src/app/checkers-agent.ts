@@ -88,7 +88,10 @@ export function createAgent(world: AgentWorld): CheckersAgent {
         recovered.add(groupId(group));
         for (const name of latching.release(kind, tag)) logger.info(`${kind} ${tag}: ${name} is let go by --recover`);
       }
-      return latching.of(kind, tag);
+      const latch = latching.of(kind, tag);
+      // What was said while this process was down was read before it was known who is held.
+      onChange();
+      return latch;
     },
     describe(status) {
       return { ...status, orders: obedience.book?.all(status.kind, status.tag) ?? [] };

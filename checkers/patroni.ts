@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import type { Checker, ServiceContext } from "../src/core/checker.ts";
+import { isHost, isPort } from "../src/core/entry.ts";
+import { AppError } from "../src/core/errors.ts";
+import type { OptionSpec, OptionValues } from "../src/core/option.ts";
+import type { Target } from "../src/core/targets.ts";
+import { openProbe, type PatroniPlan } from "./patroni/probe.ts";
+import { parseRole, type WantedRole } from "./patroni/roles.ts";
+
+const OPTIONS: readonly OptionSpec[] = [
+  { name: "tag", type: "string", default: "patroni", argument: "NAME", description: "name of this cluster" },
+  { name: "patroni-host", short: "h", type: "string", argument: "HOST", description: "the server, and its Patroni" },
+  {
+    name: "pgisready-port",
+    short: "r",
+    type: "integer",
+    aliases: ["pg-is-ready-port"],
+    argument: "PORT",
+    description: "where PgBouncer, or PostgreSQL, takes connections on that server",
+  },
+  {
+    name: "server",
+    type: "targets",
+    argument: "h:p,h:p",
+    description: "instead of these two: PgBouncers of several servers, each with Patroni on the same host",
+  },
+  { name: "patroni-port", short: "o", type: "integer", default: 8_008, description: "port of Patroni's REST API" },
+  {
+    name: "patroni-healthcheck",
+    short: "k",
+    type: "string",
+    default: "primary",
+    argument: "ROLE",
+    description: "health check of Patroni to go by: primary, replica, replica?lag=1MB, synchronous, read-only ...",
+  },
+  {
+    name: "patroni-scheme",
+    type: "enum",
+    values: ["http", "https"],
+    default: "http",
+    description: "how Patroni is asked",
+  },
+  { name: "ssl-ca", type: "string", argument: "PATH", description: "with https: the CA to trust" },
+  { name: "ssl-verify", type: "boolean", default: true, description: "with https: check the certificate" },
+  {
+    name: "user",
+    type: "string",
+    argument: "USER",
+    description: "log in as this user and ask pg_is_in_recovery(): proves that queries reach the right server",
+  },
+  { name: "password", type: "string", secret: true, description: "that user's password" },
+  { name: "database", type: "string", default: "postgres", argument: "NAME", description: "database to connect to" },
+  {
+    name: "pgisready-path",
+    short: "x",
+    type: "string",
+    aliases: ["pg-is-ready-path"],
+    argument: "PATH",
+    description: "has no effect: pg_isready is not run",
+  },
+  {
+    name: "agent-port",
+    short: "p",
+    type: "integer",
+    default: 5_555,
+    aliases: ["port"],
+    argument: "PORT",
+    description: "answer HAProxy's agent-check on this port; 0 for none",
+  },
+  {
+    name: "agent-bind",
+    type: "string",
+    repeatable: true,
+    default: "*",
+    argument: "ADDRESS,...",
+    description: "where: addresses, * for all, unix:/path",
+  },
+];
+
+/** PostgreSQL under Patroni, behind PgBouncer or not. */
+export const patroni: Checker = {
+  kind: "patroni",
+  summary:
+    "the PostgreSQL server that Patroni calls the primary (or what else is asked for) and that takes connections",
+  proxyportOffset: 10_000,
+  options: OPTIONS,
+  exclusive: (options) => (roleOf(options).isSingle ? "say that they are the primary" : undefined),
+  create(options, { logger, who }: ServiceContext) {
+    const targets = targetsOf(options);
+    const plan = planOf(options);
+    if (options["pgisready-path"] !== undefined) logger.info(`${who}: --pgisready-path has no effect: nothing is run`);
+    return { discover: async () => targets, open: (target) => openProbe(target, plan), close: async () => {} };
+  },
+};
+
+function targetsOf(options: OptionValues): readonly Target[] {
+  const { server, "patroni-host": host } = options;
+  if (Array.isArray(server) && server.length > 0) {
+    if (host !== undefined) throw new AppError("E_USAGE", "--server and --patroni-host exclude each other");
+    return server as readonly Target[];
+  }
+  const port = portOf(options, "pgisready-port");
+  if (!isHost(host) || port === undefined) {
+    throw new AppError("E_USAGE", "--patroni-host and --pgisready-port must say which server", {
+      hint: "or --server h:p,h:p for several",
+    });
+  }
+  return [{ host, port }];
+}
+
+function planOf(options: OptionValues): PatroniPlan {
+  const text = (name: string) =>
+    typeof options[name] === "string" && options[name] !== "" ? String(options[name]) : undefined;
+  return {
+    scheme: options["patroni-scheme"] === "https" ? "https" : "http",
+    restPort: portOf(options, "patroni-port") ?? 8_008,
+    role: roleOf(options),
+    ca: readCa(text("ssl-ca")),
+    verify: options["ssl-verify"] !== false,
+    user: text("user"),
+    password: text("password"),
+    database: text("database") ?? "postgres",
+  };
+}
+
+function roleOf(options: OptionValues): WantedRole {
+  const text = String(options["patroni-healthcheck"] ?? "primary");
+  const role = parseRole(text);
+  if (role !== undefined) return role;
+  throw new AppError("E_USAGE", `--patroni-healthcheck: "${text}" is no health check of Patroni`);
+}
+
+function portOf(options: OptionValues, name: string): number | undefined {
+  const port = options[name];
+  if (port === undefined || isPort(port)) return port as number | undefined;
+  throw new AppError("E_USAGE", `--${name} must be a port from 1 to 65535 (is ${String(port)})`);
+}
+
+function readCa(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new AppError("E_CONFIG", `--ssl-ca: cannot read ${path}`, { cause });
+  }
+}

@@ -1,0 +1,216 @@
+import { type AddressInfo, connect, createServer } from "node:net";
+import pg from "pg";
+import { beforeAll, describe, expect, test } from "vitest";
+import { patroni } from "../../checkers/patroni.ts";
+import { ask } from "../../src/check/probe.ts";
+import type { Probe } from "../../src/core/checker.ts";
+import type { OptionValues } from "../../src/core/option.ts";
+import type { Verdict } from "../../src/core/verdict.ts";
+import { type Consul, startConsul } from "../support/consul.ts";
+import { eventually } from "../support/eventually.ts";
+import { loopbackPrefix } from "../support/loopback.ts";
+import { type PatroniNode, startPatroni } from "../support/patroni.ts";
+import { releaseLater } from "../support/releases.ts";
+import { serviceContext } from "../support/service-context.ts";
+
+const never = new AbortController().signal;
+const PATIENCE_MS = 5_000;
+/** Where the deadline is meant to pass. */
+const SHORT_MS = 300;
+const USER = { user: "postgres" };
+
+function open(node: PatroniNode, options: OptionValues = {}, port = node.pgbouncer.port): Probe {
+  const flags = { "patroni-host": node.address, "patroni-port": node.restPort, "pgisready-port": port };
+  const service = patroni.create({ ...flags, ...options }, serviceContext());
+  const probe = service.open({ host: node.address, port });
+  releaseLater("patroni probe", () => probe.close());
+  return probe;
+}
+
+const look = (probe: Probe, timeoutMs = PATIENCE_MS): Promise<Verdict> => ask(probe, timeoutMs, never);
+
+function untilState(probe: Probe, state: Verdict["state"]): Promise<unknown> {
+  // longer than Patroni's ttl and its loop together
+  return eventually(`it is ${state}`, async () => (await look(probe)).state === state, 40_000);
+}
+
+/** Passes what comes to a port of `address` on to the other node's PgBouncer. */
+async function pointTo({ pgbouncer }: PatroniNode, address: string): Promise<number> {
+  const server = createServer((client) => {
+    const upstream = connect({ host: pgbouncer.address, port: pgbouncer.port });
+    for (const socket of [client, upstream]) {
+      socket.on("error", () => {});
+      socket.on("close", () => [client, upstream].map((one) => one.destroy()));
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  releaseLater("the way to the other node", async () => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+async function asAdmin({ address, postgresPort }: PatroniNode, statement: string): Promise<void> {
+  const client = new pg.Client({ host: address, port: postgresPort, user: "postgres", database: "postgres" });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
+
+describe("a pair under Patroni, with PgBouncers,", { timeout: 90_000 }, () => {
+  let consul: Consul;
+  let one: PatroniNode;
+  let two: PatroniNode;
+
+  /** Whoever is the primary now, and the other one, once each has its role. */
+  async function roles(): Promise<{ readonly primary: PatroniNode; readonly replica: PatroniNode }> {
+    return eventually(
+      "one is primary, the other its replica",
+      async () => {
+        for (const [primary, replica] of [[one, two] as const, [two, one] as const]) {
+          if ((await primary.code("primary")) === 200 && (await replica.code("replica")) === 200)
+            return { primary, replica };
+        }
+        return undefined;
+      },
+      40_000,
+    );
+  }
+
+  beforeAll(async () => {
+    consul = await startConsul({ config: 'session_ttl_min = "1s"' });
+    [one, two] = (await startPatroni(consul, await loopbackPrefix())) as [PatroniNode, PatroniNode];
+  }, 90_000);
+
+  test("is up where the wanted role is, by both ways of asking", async () => {
+    const { primary, replica } = await roles();
+    expect(await look(open(primary))).toEqual({ state: "up", reason: "it is the primary, and it accepts connections" });
+    expect(await look(open(primary, USER))).toEqual({
+      state: "up",
+      reason: "it is the primary, and it answers queries",
+    });
+    expect(await look(open(replica, USER))).toEqual({ state: "down", reason: "it is a replica" });
+    const asReplica = { "patroni-healthcheck": "replica", ...USER };
+    expect(await look(open(replica, asReplica))).toEqual({
+      state: "up",
+      reason: "it is a replica, and it answers queries",
+    });
+    expect(await look(open(primary, asReplica))).toEqual({ state: "down", reason: "it is the primary" });
+    expect(await look(open(replica, { "patroni-healthcheck": "replica?lag=1MB" }))).toMatchObject({ state: "up" });
+    expect(await look(open(primary, { "patroni-healthcheck": "no-such-check" }))).toMatchObject({ state: "down" });
+  });
+
+  test("a query that reaches the wrong server is down, whatever Patroni says of this one", async () => {
+    const { primary, replica } = await roles();
+    // A PgBouncer of the primary's host that has been pointed at the replica: Patroni's address is not the server's.
+    const port = await pointTo(replica, primary.address);
+    expect(await look(open(primary, {}, port))).toMatchObject({ state: "up" });
+    expect(await look(open(primary, USER, port))).toEqual({
+      state: "down",
+      reason: "Patroni says otherwise, but the server that answers queries is a replica",
+    });
+  });
+
+  test("a wrong password says nothing about the server", async () => {
+    const { primary } = await roles();
+    await asAdmin(primary, "CREATE DATABASE secret");
+    const probe = open(primary, { user: "repl", password: "wrong", database: "secret" }, primary.postgresPort);
+    const verdict = await look(probe);
+    expect(verdict).toMatchObject({ state: "unknown" });
+    expect(verdict.reason).toContain("check the password");
+    expect(verdict.reason).not.toContain("wrong");
+  });
+
+  test("PgBouncer that is gone, or hangs, is down at once or by its silence", async () => {
+    const { primary } = await roles();
+    const probes = [open(primary), open(primary, USER)];
+    for (const probe of probes) expect(await look(probe)).toMatchObject({ state: "up" });
+    primary.pgbouncer.pause();
+    for (const probe of probes) {
+      await eventually("it hangs", async () => (await look(probe, SHORT_MS)).state === "down");
+      expect((await look(probe, SHORT_MS)).reason).toBe("the server gives no answer");
+    }
+    primary.pgbouncer.resume();
+    for (const probe of probes) expect(await look(probe)).toMatchObject({ state: "up" });
+    await primary.pgbouncer.kill();
+    for (const probe of probes) expect((await look(probe)).reason).toBe("the server: connection refused");
+    await primary.pgbouncer.restart();
+    for (const probe of probes) expect(await look(probe)).toMatchObject({ state: "up" });
+  });
+
+  test("the loss of PgBouncer is told without being asked", async () => {
+    const { primary } = await roles();
+    const probe = open(primary, USER);
+    const losses: string[] = [];
+    probe.onLost?.((reason) => losses.push(reason));
+    expect(await look(probe)).toMatchObject({ state: "up", reason: expect.stringContaining("queries") });
+    await primary.pgbouncer.kill();
+    await eventually("it is told", () => losses.length > 0);
+    await primary.pgbouncer.restart();
+  });
+
+  test("PostgreSQL that has crashed behind PgBouncer is found by the query while Patroni still says primary", async () => {
+    const { primary } = await roles();
+    const asking = open(primary, USER);
+    expect(await look(asking)).toMatchObject({ state: "up" });
+    const reasons: string[] = [];
+    primary.signalPostgres("SIGKILL");
+    await eventually("the query finds it", async () => {
+      const [verdict, code] = await Promise.all([look(asking, SHORT_MS), primary.code("primary")]);
+      reasons.push(verdict.reason);
+      return verdict.state === "down" && code === 200 && verdict.reason.startsWith("the server");
+    });
+    await untilState(asking, "up");
+  });
+
+  test("a postmaster that hangs takes no connections: the start-up question finds it at PostgreSQL's own port", async () => {
+    const { primary } = await roles();
+    const probe = open(primary, {}, primary.postgresPort);
+    expect(await look(probe)).toMatchObject({ state: "up" });
+    primary.signalPostgres("SIGSTOP");
+    await eventually("it hangs", async () => (await look(probe, SHORT_MS)).reason === "the server gives no answer");
+    expect(await primary.code("primary")).toBe(200);
+    primary.signalPostgres("SIGCONT");
+    await untilState(probe, "up");
+  });
+
+  test("a switchover moves the primary", async () => {
+    const { primary, replica } = await roles();
+    const [before, after] = [open(primary, USER), open(replica, USER)];
+    const body = JSON.stringify({ leader: primary.name, candidate: replica.name });
+    await fetch(`http://${primary.address}:${primary.restPort}/switchover`, { method: "POST", body });
+    await untilState(after, "up");
+    expect(await look(before)).toMatchObject({ state: "down" });
+    await roles();
+  });
+
+  test("a Patroni that is killed is down, though its PostgreSQL still takes writes", async () => {
+    const { primary, replica } = await roles();
+    const [before, after] = [open(primary, USER), open(replica, USER)];
+    await primary.patroni.kill();
+    expect(await look(before)).toEqual({ state: "down", reason: "Patroni: connection refused" });
+    await untilState(after, "up");
+    await primary.patroni.restart();
+    await roles();
+  });
+
+  test("when all of a server is killed the other one is promoted", async () => {
+    const { primary, replica } = await roles();
+    const after = open(replica, USER);
+    await primary.patroni.kill();
+    primary.signalPostgres("SIGKILL");
+    await untilState(after, "up");
+    await primary.patroni.restart();
+    await roles();
+  });
+
+  test("when Consul hangs there is no primary, and there is one again after it", async () => {
+    const { primary } = await roles();
+    const probe = open(primary, USER);
+    expect(await look(probe)).toMatchObject({ state: "up" });
+    consul.pause();
+    await untilState(probe, "down");
+    consul.resume();
+    const again = await roles();
+    await untilState(open(again.primary, USER), "up");
+  });
+});
