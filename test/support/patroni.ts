@@ -47,12 +47,11 @@ async function startNode(consul: Consul, address: string, name: string): Promise
   writeFileSync(join(dir, "patroni.yml"), patroniConfig(dir, { address, name, consul: consul.server }));
   writeFileSync(join(dir, "pgbouncer", "pgbouncer.ini"), pgbouncerConfig(address));
   if (USER !== undefined) execFileSync("chown", ["-R", `${USER}:`, dir]);
-  releaseLater("postgres", () => signalPostgres(dir, "SIGKILL"));
   const patroni = await startServer({
     what: `Patroni on ${address}`,
     address,
     port: PORTS.rest,
-    start: () => launchAs("patroni", [join(dir, "patroni.yml")], dir),
+    start: () => launchPatroni(dir),
     // before the first primary there is an answer already, and it is no
     ready: async () => (await code(address, "health")) > 0,
   });
@@ -73,6 +72,20 @@ async function startNode(consul: Consul, address: string, name: string): Promise
     code: (healthcheck) => code(address, healthcheck),
     signalPostgres: (signal) => signalPostgres(dir, signal),
   };
+}
+
+/** PostgreSQL outlives a Patroni that is killed, and must not keep its output open then. */
+function launchPatroni(dir: string): Launched {
+  const launched = launchAs(
+    "sh",
+    ["-c", `exec patroni '${join(dir, "patroni.yml")}' >'${join(dir, "patroni.log")}' 2>&1`],
+    dir,
+  );
+  releaseLater("postgres", () => {
+    launched.signal("SIGKILL");
+    signalPostgres(dir, "SIGKILL");
+  });
+  return launched;
 }
 
 function launchAs(program: string, args: readonly string[], dir: string): Launched {
@@ -151,7 +164,7 @@ postgresql:
   authentication: {superuser: {username: postgres, password: pw}, replication: {username: repl, password: pw}}
   pg_hba:
     - local all all trust
-    - host all secret 127.0.0.0/8 scram-sha-256
+    - host secret all 127.0.0.0/8 scram-sha-256
     - host all all 127.0.0.0/8 trust
     - host replication all 127.0.0.0/8 trust
   parameters: {unix_socket_directories: '${dir}', fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', shared_buffers: 8MB, max_wal_size: 64MB, min_wal_size: 32MB}

@@ -30,3 +30,17 @@ export async function releaseAll(): Promise<void> {
   await leaveTest();
   await ofFile.run();
 }
+
+/** Remembers whether a test runs now, and which: what is started again later ends when the first one would have. */
+export function currentScope(): <T>(start: () => T) => T {
+  const scope = ofTest;
+  return (start) => {
+    const now = ofTest;
+    ofTest = scope;
+    try {
+      return start();
+    } finally {
+      ofTest = now;
+    }
+  };
+}

@@ -1,5 +1,6 @@
 import { eventually } from "./eventually.ts";
 import { failIfExited, type Launched } from "./launch.ts";
+import { currentScope } from "./releases.ts";
 
 /** A real server on an address of its own, which a test may crash, hang and start again. */
 export interface Server {
@@ -33,7 +34,8 @@ export interface ServerPlan {
 
 /** Starts a server by its plan and returns when it is ready. It ends with the test. */
 export async function startServer(plan: ServerPlan): Promise<Server> {
-  let launched = await startAndWait(plan);
+  const within = currentScope();
+  let launched = await startAndWait(plan, plan.start());
   return {
     address: plan.address,
     port: plan.port,
@@ -51,13 +53,13 @@ export async function startServer(plan: ServerPlan): Promise<Server> {
     resume: () => launched.resume(),
     async restart() {
       await launched.stop();
-      launched = await startAndWait(plan);
+      // a server that serves a whole file goes on after the test that started it again
+      launched = await startAndWait(plan, within(plan.start));
     },
   };
 }
 
-async function startAndWait(plan: ServerPlan): Promise<Launched> {
-  const launched = plan.start();
+async function startAndWait(plan: ServerPlan, launched: Launched): Promise<Launched> {
   await untilReady(plan.what, launched, plan.ready);
   return launched;
 }
