@@ -3,10 +3,11 @@ import type { Server, Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { AgentActivity } from "../core/status.ts";
 import { parseAllow } from "./allow.ts";
 import { type AgentBind, EVERYWHERE } from "./binds.ts";
 import { bindName, listen } from "./listen.ts";
-import { type AgentDesk, createVisits, type VisitCounters } from "./visits.ts";
+import { type AgentDesk, createVisits } from "./visits.ts";
 
 /** Where to answer, and whom. */
 export interface AgentServerOptions {
@@ -22,17 +23,11 @@ export interface AgentServerDeps {
   readonly logger: Logger;
 }
 
-/** Since the start, and at this moment. */
-export interface AgentCounters extends Readonly<VisitCounters> {
-  /** Connections of those who may not ask. */
-  readonly refused: number;
-}
-
 /** The agent port while it is open. */
 export interface AgentServer {
   /** `127.0.0.1:9999`, `unix:/run/agent.sock` */
   readonly addresses: readonly string[];
-  counters(): AgentCounters;
+  counters(): AgentActivity;
   /** Answers who is there, and lets go of everything; safe to call twice. */
   close(): Promise<void>;
 }

@@ -4,10 +4,10 @@ import { defaultStateDir } from "../config/state-dir.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { GroupStatus } from "../core/status.ts";
 import { VERSION } from "../core/version.ts";
 import { keepHeapSmall } from "../lib/small-heap.ts";
 import { createWake } from "../lib/wake.ts";
+import type { StatusDeps } from "../observe/status-server.ts";
 import { createAgent } from "./checkers-agent.ts";
 import { validateAsking } from "./checkers-agent-options.ts";
 import { surviveFaults } from "./checkers-faults.ts";
@@ -60,7 +60,8 @@ export async function runCheckers(options: CheckersOptions, world: CheckersWorld
   const describe = () => session.statuses().map(agent.describe);
   try {
     validateAsking(plan);
-    await startStatus(plan, describe, { ...world, stop: stop.signal });
+    const activity = () => agent.server?.counters();
+    await startStatus(plan, { groups: describe, agent: activity }, { ...world, stop: stop.signal });
     await agent.listen(plan);
     await session.begin(plan);
     await rereadWhenDue(options, session, { ...world, stop: stop.signal });
@@ -77,14 +78,14 @@ export async function runCheckers(options: CheckersOptions, world: CheckersWorld
 /** Before anything else starts: a port that is taken is a mistake to be told at once. */
 async function startStatus(
   { values }: CheckersPlan,
-  groups: () => readonly GroupStatus[],
+  what: Pick<StatusDeps, "groups" | "agent">,
   world: CheckersWorld,
 ): Promise<void> {
   const { "status-port": port, "status-bind": bind } = values;
   if (typeof port !== "number") return;
   const { startStatusServer } = await import("../observe/status-server.ts");
   const { clock, logger, stop: signal } = world;
-  await startStatusServer({ port, bind: String(bind) }, { groups, clock, logger, version: VERSION, signal });
+  await startStatusServer({ port, bind: String(bind) }, { ...what, clock, logger, version: VERSION, signal });
 }
 
 /** Resolves when the signal aborts. */

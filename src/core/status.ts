@@ -45,6 +45,18 @@ export interface GroupStatus {
   readonly counters: GroupCounters;
 }
 
+/** What the agent port of this process has done so far, and does now. */
+export interface AgentActivity {
+  /** Questions that were answered. */
+  readonly answered: number;
+  /** Connections of those who may not ask. */
+  readonly refused: number;
+  /** Connections that had to make room for newer ones. */
+  readonly dropped: number;
+  /** Connections at this moment. */
+  readonly open: number;
+}
+
 /** Since the start of this process. */
 export interface GroupCounters {
   /** Rounds of probes that were begun. */

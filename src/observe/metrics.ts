@@ -1,6 +1,7 @@
 import type { Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
-import type { GroupStatus } from "../core/status.ts";
+import type { AgentActivity, GroupStatus } from "../core/status.ts";
+import { createAgentMetrics } from "./metrics-agent.ts";
 import { type Add, GROUP_FAMILIES } from "./metrics-families.ts";
 import { createProcessMetrics, type ProcessFacts } from "./metrics-process.ts";
 
@@ -10,6 +11,8 @@ const PREFIX = "confd_haproxy_";
 /** What the metrics are made of. */
 export interface MetricsDeps {
   groups(): readonly GroupStatus[];
+  /** Undefined without an agent port. */
+  agent?(): AgentActivity | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -31,12 +34,14 @@ export async function createMetrics(facts: ProcessFacts, deps: MetricsDeps): Pro
   const { Registry } = await import("prom-client");
   const ofProcess = new Registry();
   const processMetrics = await createProcessMetrics(ofProcess, facts);
+  const updateAgent = await createAgentMetrics(ofProcess, () => deps.agent?.());
   const writers = await createWriters(new Registry());
   let running: Promise<string> | undefined;
 
   async function scrape(): Promise<string> {
     const groups = deps.groups();
     processMetrics.update();
+    updateAgent();
     const parts = [await ofProcess.metrics()];
     for (const writer of writers) {
       await deps.clock.sleep(0, deps.signal);

@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { GroupStatus } from "../core/status.ts";
+import type { AgentActivity, GroupStatus } from "../core/status.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createHandler } from "./status-handler.ts";
 import { listen, type StatusOptions } from "./status-listen.ts";
@@ -13,6 +13,8 @@ import type { Sources } from "./status-routes.ts";
 export interface StatusDeps {
   /** Asked at each request, never between. */
   groups(): readonly GroupStatus[];
+  /** Undefined without an agent port. */
+  agent?(): AgentActivity | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly version: string;
@@ -95,14 +97,17 @@ interface Opened {
   release(): Promise<void>;
 }
 
-function createSources({ groups, clock, version }: StatusDeps, signal: AbortSignal): Opened {
+function createSources({ groups, agent, clock, version }: StatusDeps, signal: AbortSignal): Opened {
   const startedMs = clock.wallMs();
   let metrics: Promise<Metrics> | undefined;
   return {
     sources: {
       report: () => makeReport({ version, startedMs, nowMs: clock.wallMs(), groups: groups() }),
       metrics() {
-        metrics ??= createMetrics({ version, startedMs }, { groups, clock, signal });
+        metrics ??= createMetrics(
+          { version, startedMs },
+          { groups, clock, signal, ...(agent === undefined ? {} : { agent }) },
+        );
         return metrics;
       },
     },

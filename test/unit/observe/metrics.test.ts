@@ -54,6 +54,10 @@ describe("the exposition", () => {
       "counter process_cpu_seconds_total",
       "gauge process_start_time_seconds",
       "gauge confd_haproxy_build_info",
+      "counter confd_haproxy_agent_answers_total",
+      "counter confd_haproxy_agent_refused_total",
+      "counter confd_haproxy_agent_dropped_total",
+      "gauge confd_haproxy_agent_connections",
       "gauge confd_haproxy_checker_server_up",
       "gauge confd_haproxy_checker_published",
       "gauge confd_haproxy_checker_published_servers",
@@ -192,4 +196,21 @@ describe("one scrape after the other", () => {
     stop.abort(new Error("told to stop"));
     await ended;
   });
+});
+
+test("the agent port is told of as it is at each scrape", async () => {
+  let activity = { answered: 5, refused: 1, dropped: 2, open: 3 };
+  const stop = new AbortController();
+  const deps = { groups: () => [], agent: () => activity, clock: systemClock, signal: stop.signal };
+  const metrics = await createMetrics(FACTS, deps);
+  releaseLater("metrics", () => metrics.close());
+  const values = async () => {
+    const families = parseExposition(await metrics.scrape());
+    return ["answers_total", "refused_total", "dropped_total", "connections"].map((name) =>
+      families.get(`confd_haproxy_agent_${name}`)?.series.get(seriesKey({})),
+    );
+  };
+  expect(await values()).toEqual([5, 1, 2, 3]);
+  activity = { answered: 9, refused: 1, dropped: 2, open: 0 };
+  expect(await values()).toEqual([9, 1, 2, 0]);
 });
