@@ -10,9 +10,12 @@ readonly MIN_NODE_MAJOR=20
 readonly CONSUL_DIR=.cache/consul
 readonly CONSUL_IN_CACHE=$CONSUL_DIR/usr/bin/consul
 
-# What each purpose needs from the system, as command:package. A new kind of server is one word here.
+# What each purpose needs from the system, as command:package, or path:package for what is no command. A new kind of
+# server is one word here.
 readonly TOUR_NEEDS=(haproxy:haproxy memcached:memcached redis-server:redis-server redis-sentinel:redis-sentinel mariadbd:mariadb-server setpriv:util-linux)
-readonly TEST_NEEDS=("${TOUR_NEEDS[@]}" systemd-notify:systemd openssl:openssl)
+readonly TEST_NEEDS=("${TOUR_NEEDS[@]}" systemd-notify:systemd openssl:openssl rsync:rsync
+  patroni:patroni /usr/lib/python3/dist-packages/consul:python3-consul pgbouncer:pgbouncer
+  "/usr/lib/postgresql/*/bin/initdb:postgresql" /usr/share/java/zookeeper.jar:zookeeper)
 
 main() {
   local purpose=${1:-}
@@ -202,6 +205,10 @@ distribution_mirrors() {
 
 # Servers live where a plain user's PATH does not lead.
 on_path() {
+  if [[ $1 == /* ]]; then
+    compgen -G "$1" >/dev/null
+    return
+  fi
   PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin command -v "$1" >/dev/null
 }
 

@@ -65,6 +65,9 @@ beforeEach(() => {
     "openssl",
     "setpriv",
     "systemd-notify",
+    "rsync",
+    "patroni",
+    "pgbouncer",
     "consul",
   ])
     program(name, ":");

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Consul } from "./consul.ts";
 import { eventually } from "./eventually.ts";
@@ -13,7 +13,8 @@ const PORTS = { rest: 28_008, postgres: 25_432, pgbouncer: 26_432 } as const;
 /** PostgreSQL and PgBouncer refuse to run as root. */
 const USER = process.geteuid?.() === 0 ? "postgres" : undefined;
 
-const BINARIES = "/usr/lib/postgresql/15/bin";
+/** Debian keeps them by version, outside of the PATH. */
+const VERSIONS = "/usr/lib/postgresql";
 
 /** A server with Patroni, PostgreSQL and PgBouncer. It ends with the test. */
 export interface PatroniNode {
@@ -141,6 +142,12 @@ function pgbouncerConfig(address: string): string {
   ].join("\n");
 }
 
+function binaries(): string {
+  const version = readdirSync(VERSIONS).sort((a, b) => Number(b) - Number(a))[0];
+  if (version === undefined) throw new Error("PostgreSQL is not installed: run npm test, it installs postgresql");
+  return join(VERSIONS, version, "bin");
+}
+
 function patroniConfig(dir: string, node: { address: string; name: string; consul: string }): string {
   const { address, name, consul } = node;
   const data = join(dir, "data");
@@ -156,7 +163,7 @@ postgresql:
   listen: '${address}:${PORTS.postgres}'
   connect_address: '${address}:${PORTS.postgres}'
   data_dir: ${data}
-  bin_dir: ${BINARIES}
+  bin_dir: ${binaries()}
   pgpass: ${join(dir, "pgpass")}
   remove_data_directory_on_diverged_timelines: true
   remove_data_directory_on_rewind_failure: true
