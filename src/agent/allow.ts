@@ -4,9 +4,9 @@ import { AppError } from "../core/errors.ts";
 /** Whether an address may ask. */
 export type Admission = (address: string) => boolean;
 
-/** From addresses and CIDRs; with none everybody may ask. Throws E_USAGE for what is neither. */
-export function parseAllow(words: readonly string[]): Admission {
-  if (words.length === 0) return () => true;
+/** From addresses and CIDRs; undefined, with none: everybody may ask. Throws E_USAGE for what is neither. */
+export function parseAllow(words: readonly string[]): Admission | undefined {
+  if (words.length === 0) return undefined;
   const list = new BlockList();
   for (const word of words) add(list, word);
   return (address) => {

@@ -4,8 +4,8 @@ import type { Clock } from "../core/clock.ts";
 export interface Asker {
   /** `kind/tag`, or `kind/tag@host:port` */
   readonly who: string;
-  /** An address, or `unix`. */
-  readonly from: string;
+  /** An address, or `unix`; asked for only when it matters. */
+  from(): string;
 }
 
 /** Who is owed a `ready`: everybody who was told `drain` or `maint` by us, since HAProxy goes by that until it hears it. */
@@ -51,8 +51,9 @@ export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
   function withhold({ who, from }: Asker, debt: Debt = { owed: new Set(), endedMs: undefined }): void {
     debts.set(who, debt);
     debt.endedMs = undefined;
-    if (debt.owed.has(from) || debt.owed.size >= MOST_OWED) return;
-    debt.owed.add(from);
+    const address = from();
+    if (debt.owed.has(address) || debt.owed.size >= MOST_OWED) return;
+    debt.owed.add(address);
     keep(who, { owed: [...debt.owed] });
   }
 
@@ -70,7 +71,7 @@ export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
       const nowMs = clock.monotonicMs();
       debt.endedMs ??= nowMs;
       const agoMs = nowMs - debt.endedMs;
-      const isOwed = debt.owed.delete(from);
+      const isOwed = debt.owed.delete(from());
       if (agoMs > FORGET_MS || (agoMs >= readyForMs && debt.owed.size === 0)) forget(who);
       return isOwed || agoMs < readyForMs;
     },

@@ -12,7 +12,7 @@ interface Asked {
   /** The first line of what was sent (`agent-send`), "" for nothing. */
   readonly words: string;
   /** The address of who asks, or `unix`. */
-  readonly from: string;
+  from(): string;
 }
 
 /** Answers each question of HAProxy from what is known at this moment. */
@@ -51,7 +51,7 @@ export function createDesk(deps: DeskDeps): Desk {
   const signs = createSigns(deps);
   let stopping = false;
 
-  function reply(meant: Meant, from: string): string {
+  function reply(meant: Meant, from: Asked["from"]): string {
     const { seat, server } = meant;
     const { kind, tag, options } = seat;
     const nowMs = clock.monotonicMs();
@@ -71,7 +71,7 @@ export function createDesk(deps: DeskDeps): Desk {
     return server === undefined ? source?.ofTag() : source?.ofServer(server);
   }
 
-  async function freshReply(meant: Meant, from: string): Promise<string> {
+  async function freshReply(meant: Meant, from: Asked["from"]): Promise<string> {
     const source = meant.seat.source();
     const patience = new AbortController();
     try {

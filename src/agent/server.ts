@@ -53,8 +53,8 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
   let refused = 0;
 
   function onConnection(socket: Socket): void {
-    const from = socket.remoteAddress;
-    if (from === undefined || admits(from)) {
+    const from = admits === undefined ? undefined : socket.remoteAddress;
+    if (from === undefined || admits === undefined || admits(from)) {
       visits.begin(socket);
       return;
     }

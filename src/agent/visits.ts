@@ -1,10 +1,12 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 
-/** What HAProxy asked: the first line of what it sent (`agent-send`), "" for nothing; and who asked: its address, or `unix`. */
+/** What HAProxy asked, and who asked. */
 export interface Question {
+  /** The first line of what it sent (`agent-send`), "" for nothing. */
   readonly words: string;
-  readonly from: string;
+  /** Its address, or `unix`. Asked for only when it matters: it costs a system call. */
+  from(): string;
 }
 
 /** Who answers. */
@@ -99,8 +101,7 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
   function answer(visit: Visit): void {
     const { socket } = visit;
     asking.delete(socket);
-    const [first = ""] = visit.words.slice(0, LIMITS.questionBytes).split(LINE_END, 1);
-    const said = desk.answer({ words: first.trim(), from: socket.remoteAddress ?? "unix" });
+    const said = desk.answer({ words: firstLine(visit.words), from: () => socket.remoteAddress ?? "unix" });
     if (typeof said === "string") say(visit, said);
     else void sayLater(visit, said);
   }
@@ -157,6 +158,12 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
       for (const socket of [...parting.keys(), ...asking.keys()]) socket.destroy();
     },
   };
+}
+
+function firstLine(words: string): string {
+  if (words === "") return "";
+  const [first = ""] = words.slice(0, LIMITS.questionBytes).split(LINE_END, 1);
+  return first.trim();
 }
 
 function* olderThan(visits: ReadonlyMap<Socket, Visit>, bornMs: number): Generator<Visit> {

@@ -12,7 +12,7 @@ function setUp(kept = new Map<string, unknown>()) {
     keep: (name, value) => void (value === undefined ? kept.delete(name) : kept.set(name, value)),
   });
   const ask = (from: string, withholds: boolean, who = "memcached/mem1") =>
-    debts.settle({ who, from }, withholds, READY_MS);
+    debts.settle({ who, from: () => from }, withholds, READY_MS);
   return { clock, kept, ask };
 }
 
