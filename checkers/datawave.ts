@@ -1,12 +1,12 @@
 import type { Checker } from "../src/core/checker.ts";
-import type { OptionSpec, OptionValues } from "../src/core/option.ts";
+import type { OptionSpec } from "../src/core/option.ts";
+import { ASKING_OPTIONS, readAsking, textOf } from "./http/asking-options.ts";
 import { readDatawaveFile } from "./http/datawave-file.ts";
-import type { HttpRules } from "./http/judge.ts";
-import { createHttpService, parseUrls } from "./http/service.ts";
-import { parseStatuses } from "./http/statuses.ts";
-import { parseReductions } from "./http/weight.ts";
+import { datawaveRules } from "./http/datawave-rules.ts";
+import { createHttpService } from "./http/service.ts";
 
-const FOREIGN = "The DataWave agent's";
+/** What a server may be found that does not take new queries. */
+const NOT_UP = ["down", "drain", "unknown"] as const;
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: "tag", type: "string", default: "datawave", argument: "NAME", description: "name of this group of servers" },
@@ -29,12 +29,26 @@ const OPTIONS: readonly OptionSpec[] = [
   {
     name: "on-503",
     type: "enum",
-    values: ["drain", "down", "unknown"],
+    values: NOT_UP,
     default: "drain",
     description: "what status 503 means: too many queries, or it is being shut down",
   },
+  {
+    name: "on-refused",
+    type: "enum",
+    values: NOT_UP,
+    default: "down",
+    description: "what it means when nobody listens there",
+  },
+  ...ASKING_OPTIONS,
   { name: "timeout", type: "duration", default: "2s", description: "the longest a server may take to answer" },
-  { name: "config", short: "c", type: "string", argument: "FILE", description: `${FOREIGN} YAML file, as it is` },
+  {
+    name: "config",
+    short: "c",
+    type: "string",
+    argument: "FILE",
+    description: "the DataWave agent's YAML file, as it is",
+  },
   {
     name: "skip-config",
     short: "s",
@@ -83,30 +97,12 @@ export const datawave: Checker = {
     defaultPath: "/etc/datawave_haproxy_agent/config.yml",
     read: readDatawaveFile,
   },
-  create: (options) =>
-    createHttpService({
-      urls: parseUrls(options["url"] ?? "http://localhost:8080/DataWave/Common/Health/health", "--url"),
-      serverPort: undefined,
-      rules: rulesOf(options),
-      headers: {},
-      ca: undefined,
-      verify: true,
-    }),
+  create(options) {
+    const text = (name: string) => textOf(OPTIONS, options, name);
+    return createHttpService({
+      asking: readAsking({ ...options, url: text("url") }),
+      rules: datawaveRules({ on503: text("on-503"), weightBy: text("weight-by") }),
+      onRefused: NOT_UP.find((state) => state === options["on-refused"]) ?? "down",
+    });
+  },
 };
-
-function rulesOf(options: OptionValues): HttpRules {
-  const on503 = String(options["on-503"] ?? "drain");
-  const codes = (state: string) => parseStatuses(on503 === state ? "503" : "", "--on-503");
-  return {
-    up: parseStatuses("200-299", ""),
-    drain: codes("drain"),
-    unknown: codes("unknown"),
-    statePath: ["Status"],
-    upWords: ["ready"],
-    drainWords: ["drain", "maint"],
-    // A text that somebody has put there by hand: the original sent it on, and HAProxy ignored it.
-    otherWords: "unknown",
-    reductions: parseReductions(String(options["weight-by"] ?? ""), "--weight-by"),
-    maxconnPath: undefined,
-  };
-}

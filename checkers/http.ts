@@ -1,9 +1,10 @@
 import type { Checker } from "../src/core/checker.ts";
 import { AppError } from "../src/core/errors.ts";
 import type { OptionSpec, OptionValues } from "../src/core/option.ts";
+import { ASKING_OPTIONS, readAsking, textOf } from "./http/asking-options.ts";
 import { type JsonPath, parsePath } from "./http/json-path.ts";
 import type { HttpRules } from "./http/judge.ts";
-import { createHttpService, parseHeaders, parseUrls, portOf, readCa } from "./http/service.ts";
+import { createHttpService } from "./http/service.ts";
 import { parseStatuses } from "./http/statuses.ts";
 import { parseReductions } from "./http/weight.ts";
 
@@ -15,12 +16,6 @@ const OPTIONS: readonly OptionSpec[] = [
     repeatable: true,
     argument: "URL,...",
     description: "health page of each server, in order of preference; the server is the host and port of its URL",
-  },
-  {
-    name: "server-port",
-    type: "integer",
-    argument: "PORT",
-    description: "port of the servers themselves, if it is not that of the URLs",
   },
   { name: "up", type: "string", default: "200-299", argument: "CODES", description: "status codes that mean up" },
   {
@@ -35,7 +30,7 @@ const OPTIONS: readonly OptionSpec[] = [
     type: "string",
     default: "",
     argument: "CODES",
-    description: "status codes that say nothing, e.g. 401; every other code means down",
+    description: "status codes that say nothing, e.g. 401,403; every other code means down",
   },
   {
     name: "state-path",
@@ -47,6 +42,7 @@ const OPTIONS: readonly OptionSpec[] = [
     name: "up-words",
     type: "string",
     default: "up,ok,ready,healthy,pass,true",
+    repeatable: true,
     argument: "WORD,...",
     description: "with --state-path: words that mean up",
   },
@@ -54,6 +50,7 @@ const OPTIONS: readonly OptionSpec[] = [
     name: "drain-words",
     type: "string",
     default: "drain,draining,maint,maintenance",
+    repeatable: true,
     argument: "WORD,...",
     description: "words that mean drain; every other word means down",
   },
@@ -65,9 +62,7 @@ const OPTIONS: readonly OptionSpec[] = [
     description: "what takes something off the weight, e.g. load:0.4,connections.percent/100:0.5,swap>0:0.1",
   },
   { name: "maxconn-path", type: "string", argument: "PATH", description: "where the JSON answer has its maxconn" },
-  { name: "header", type: "string", secret: true, description: "headers to ask with, Name: value, one per line" },
-  { name: "ssl-ca", type: "string", argument: "PATH", description: "for https: the CA to trust" },
-  { name: "ssl-verify", type: "boolean", default: true, description: "for https: check the certificate" },
+  ...ASKING_OPTIONS,
 ];
 
 /** Any service with a health page. */
@@ -76,28 +71,20 @@ export const http: Checker = {
   summary: "the first server in the list whose health page says that it is well",
   proxyportOffset: 10_000,
   options: OPTIONS,
-  create: (options) =>
-    createHttpService({
-      urls: parseUrls(options["url"], "--url"),
-      serverPort: portOf(options, "server-port"),
-      rules: rulesOf(options),
-      headers: parseHeaders(options["header"]),
-      ca: readCa(options["ssl-ca"]),
-      verify: options["ssl-verify"] !== false,
-    }),
+  create: (options) => createHttpService({ asking: readAsking(options), rules: rulesOf(options), onRefused: "down" }),
 };
 
 function rulesOf(options: OptionValues): HttpRules {
-  const text = (name: string, byDefault: string) => String(options[name] ?? byDefault);
+  const text = (name: string) => textOf(OPTIONS, options, name);
+  const upWords = wordsOf(text("up-words"));
+  const drainWords = wordsOf(text("drain-words"));
   return {
-    up: parseStatuses(text("up", "200-299"), "--up"),
-    drain: parseStatuses(text("drain", ""), "--drain"),
-    unknown: parseStatuses(text("unknown", ""), "--unknown"),
+    up: parseStatuses(text("up"), "--up"),
+    drain: parseStatuses(text("drain"), "--drain"),
+    unknown: parseStatuses(text("unknown"), "--unknown"),
     statePath: pathOf(options, "state-path"),
-    upWords: wordsOf(text("up-words", "up,ok,ready,healthy,pass,true")),
-    drainWords: wordsOf(text("drain-words", "drain,draining,maint,maintenance")),
-    otherWords: "down",
-    reductions: parseReductions(text("weight-by", ""), "--weight-by"),
+    stateOf: (word) => (upWords.includes(word) ? "up" : drainWords.includes(word) ? "drain" : "down"),
+    reductions: parseReductions(text("weight-by"), "--weight-by"),
     maxconnPath: pathOf(options, "maxconn-path"),
   };
 }

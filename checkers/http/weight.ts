@@ -39,13 +39,14 @@ const LEAST = 0.01;
 
 /**
  * Percent of the whole weight, 1-100, cut to a whole number: what each reduction takes off, in their order, as the
- * DataWave agent computes it. A value below 0 (a JVM that does not know its load says -1) takes off nothing. Throws an
- * Error that says which value is not there or is no number.
+ * DataWave agent computes it. What a JVM says that does not know its load, a value below 0 or `"NaN"`, takes off
+ * nothing. Throws an Error that says which value is not there or is no number.
  */
 export function weightOf(document: unknown, reductions: readonly Reduction[]): number {
   let weight = 1;
   for (const { name, path, factor, full } of reductions) {
     const value = valueAt(document, path);
+    if (value === "NaN") continue;
     if (typeof value !== "number") throw new Error(`its ${name} is not a number`);
     const part = full === undefined ? Number(value > 0) : Math.min(1, Math.max(0, value) / full);
     weight -= part * factor;

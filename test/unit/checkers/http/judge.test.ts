@@ -1,18 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { type HttpRules, judge } from "../../../../checkers/http/judge.ts";
+import { type HttpRules, judge, readsDocument } from "../../../../checkers/http/judge.ts";
 import { parseStatuses } from "../../../../checkers/http/statuses.ts";
 import { parseReductions } from "../../../../checkers/http/weight.ts";
-import { http } from "../../../../checkers/http.ts";
-import { serviceContext } from "../../../support/service-context.ts";
 
 const RULES: HttpRules = {
   up: parseStatuses("200-299", ""),
   drain: parseStatuses("503", ""),
   unknown: parseStatuses("401,403", ""),
   statePath: undefined,
-  upWords: ["ready"],
-  drainWords: ["drain"],
-  otherWords: "down",
+  stateOf: (word) => (word === "ready" ? "up" : word === "drain" ? "drain" : "down"),
   reductions: [],
   maxconnPath: undefined,
 };
@@ -22,13 +18,22 @@ describe("a status code means", () => {
     [200, "up"],
     [204, "up"],
     [299, "up"],
+    [300, "down"],
     [301, "down"],
     [401, "unknown"],
+    [402, "down"],
+    [403, "unknown"],
     [404, "down"],
     [500, "down"],
     [503, "drain"],
   ])("%d: %s", (status, state) => {
     expect(judge({ status, body: "" }, RULES)).toEqual({ state, reason: `it answers ${status}` });
+  });
+
+  test("the weaker of two when it is in two lists", () => {
+    const all = parseStatuses("100-599", "");
+    expect(judge({ status: 200, body: "" }, { ...RULES, up: all, drain: all, unknown: all }).state).toBe("unknown");
+    expect(judge({ status: 200, body: "" }, { ...RULES, up: all, drain: all }).state).toBe("drain");
   });
 });
 
@@ -41,6 +46,7 @@ describe("a document", () => {
   };
   const say = (document: unknown, more: Partial<HttpRules> = {}) =>
     judge({ status: 200, body: JSON.stringify(document) }, { ...rules, ...more });
+  const word = (state: unknown) => say({ health: { state } }, { reductions: [], maxconnPath: undefined });
 
   test("gives state, weight and maxconn", () => {
     expect(say({ health: { state: "READY" }, load: 0.5, slots: 20 })).toEqual({
@@ -52,39 +58,52 @@ describe("a document", () => {
   });
 
   test("whose word means drain, or nothing that is known", () => {
-    expect(say({ health: { state: "drain" } })).toEqual({ state: "drain", reason: 'it says "drain"' });
-    expect(say({ health: { state: "busy" } })).toEqual({ state: "down", reason: 'it says "busy"' });
-    expect(say({ health: { state: "busy" } }, { otherWords: "unknown" })).toMatchObject({ state: "unknown" });
+    expect(word(" Drain\n")).toEqual({ state: "drain", reason: 'it says "Drain"' });
+    expect(word("busy")).toEqual({ state: "down", reason: 'it says "busy"' });
+    expect(word(true)).toEqual({ state: "down", reason: 'it says "true"' });
+    expect(word(0)).toEqual({ state: "down", reason: 'it says "0"' });
+  });
+
+  test("shows no more of its word than a line can bear", () => {
+    expect(word("out\r\nof \x1b[31morder").reason).toBe('it says "out of  [31morder"');
+    expect(word("x".repeat(1_000)).reason).toBe(`it says "${"x".repeat(37)}..."`);
+  });
+
+  test("may take no connections: to HAProxy maxconn:0 would mean any number", () => {
+    const none = { health: { state: "ready" }, load: 0, slots: 0 };
+    expect(say(none)).toEqual({ state: "drain", reason: "its slots is 0" });
+  });
+
+  test.each([-1, 1.5, "20", null, 2 ** 31])("whose maxconn is %j does not say what it should", (slots) => {
+    expect(() => say({ health: { state: "ready" }, load: 0, slots })).toThrow(
+      "its slots is not a number of connections",
+    );
   });
 
   test("that does not say what it should is told in words", () => {
     expect(() => judge({ status: 200, body: "<html>" }, rules)).toThrow("its answer is not JSON");
-    expect(() => say({})).toThrow("its answer has no health.state");
+    expect(() => judge({ status: 200, body: "" }, rules)).toThrow("its answer is not JSON");
+    expect(() => judge({ status: 200, body: '{"health":' }, rules)).toThrow("its answer is not JSON");
+    for (const empty of [{}, [], null, 5, { health: null }, { health: { state: {} } }]) {
+      expect(() => say(empty)).toThrow("its answer has no health.state");
+    }
     expect(() => say({ health: { state: "ready" } })).toThrow("its load is not a number");
-    expect(() => say({ health: { state: "ready" }, load: 0, slots: -1 })).toThrow("its slots is no number");
+  });
+
+  test("may begin with a byte order mark", () => {
+    expect(judge({ status: 200, body: '\uFEFF{"health":{"state":"drain"}}' }, rules).state).toBe("drain");
   });
 
   test("is not looked at when the code says all", () => {
     expect(judge({ status: 500, body: "<html>" }, rules)).toEqual({ state: "down", reason: "it answers 500" });
-  });
-});
-
-describe("options that cannot work are refused in one line:", () => {
-  test.each([
-    [{}, "--url must name a URL"],
-    [{ url: "localhost:80" }, '--url: "localhost:80" is not a URL of HTTP'],
-    [{ url: "http://u:p@h/" }, "--url: a password does not belong into a URL"],
-    [{ url: "http://h:80/a,http://h/b" }, "--url: h:80 is named twice"],
-    [{ url: "http://h/", up: "2xx" }, '--up: "2xx" is no status code'],
-    [{ url: "http://h/", "state-path": "a..b" }, '--state-path: "a..b" is no path'],
-    [{ url: "http://h/", "server-port": 70_000 }, "--server-port must be a port from 1 to 65535"],
-    [{ url: "http://h/", header: "no colon" }, "header: write Name: value"],
-    [{ url: "http://h/", "ssl-ca": "/no/such/file" }, "--ssl-ca: cannot read /no/such/file"],
-  ])("%j", (options, message) => {
-    expect(() => http.create(options, serviceContext())).toThrow(expect.objectContaining({ message }));
+    expect(judge({ status: 503, body: "<html>" }, rules)).toEqual({ state: "drain", reason: "it answers 503" });
   });
 
-  test("a password in a URL that is otherwise wrong is not shown", () => {
-    expect(() => http.create({ url: "ftp://user:secret@h/" }, serviceContext())).toThrow(/^(?!.*secret)/);
+  test("is needed for a word, a weight or a maxconn, and for nothing else", () => {
+    expect(readsDocument(RULES)).toBe(false);
+    const { statePath, reductions, maxconnPath } = rules;
+    for (const one of [{ statePath }, { reductions }, { maxconnPath }]) {
+      expect(readsDocument({ ...RULES, ...one })).toBe(true);
+    }
   });
 });
