@@ -17,6 +17,8 @@ export interface CheckerUnderTest {
   readonly beginning: Buffer;
   /** Set for a protocol in which the client waits for a greeting. */
   readonly serverSpeaksFirst?: true;
+  /** What nobody takes for an answer; an answer of HTTP by default. */
+  readonly somethingElse?: string;
 }
 
 /** Far more than a server on this machine needs, and far less than a test may take. */
@@ -84,7 +86,8 @@ export function checkerContract(kind: string, make: CheckerUnderTest): void {
     });
 
     test("finds a server that answers something else down, before the deadline", async () => {
-      const { target } = await startScripted((socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+      const { somethingElse = "HTTP/1.1 400 Bad Request\r\n\r\n" } = make;
+      const { target } = await startScripted((socket) => socket.write(somethingElse));
       const verdict = await ask(open(target), PATIENCE_MS, never);
       expect(verdict.state).toBe("down");
       expect(verdict.reason).not.toContain("no answer within");
