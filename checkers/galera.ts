@@ -27,19 +27,19 @@ const OPTIONS: readonly OptionSpec[] = [
     type: "enum",
     values: ["never", "last", "always"],
     default: "last",
-    description: "whether a node that is a donor or desynced may be used: last means while no other is synced",
+    description: "whether a donor/desynced node may be used; last: while no other node is synced",
   },
   {
     name: "require-writable",
     type: "boolean",
-    description: "a node that takes no writes (read_only is ON) is not healthy",
+    description: "a node that takes no writes (read_only) is not healthy",
   },
   {
     name: "weight-by",
     type: "enum",
     values: ["none", "flow-control", "queue"],
     default: "none",
-    description: "what the agent's weight follows: time held up by flow control, or write-sets that wait",
+    description: "what the agent's weight follows: time held up by its flow control, or write-sets that wait",
   },
 ];
 
@@ -88,7 +88,7 @@ function openProbe(target: Target, { clock, login, roles, rules, weightBy }: Nod
     const status = await session.query(QUESTIONS.status, signal);
     const facts = parseNode(status, await session.query(QUESTIONS.variables, signal));
     roles.set(name, roleOf(facts, rules));
-    const verdict = judgeNode(facts, rules, () => roles.othersSynced(name));
+    const verdict = judgeNode(facts, rules, () => roles.othersSynced(name, facts.clusterSize));
     const weightPercent = weigh(facts, clock.monotonicMs());
     return verdict.state === "up" && weightPercent !== undefined ? { ...verdict, weightPercent } : verdict;
   }
@@ -99,10 +99,13 @@ function openProbe(target: Target, { clock, login, roles, rules, weightBy }: Nod
         return await judge(signal);
       } catch (error) {
         const verdict = verdictAboutUs(error);
-        // Who cannot be asked is of no use to clients either, but a wrong password says nothing about the node.
-        if (verdict !== undefined) return verdict;
-        roles.set(name, "unfit");
-        throw error;
+        if (verdict === undefined) {
+          // Who cannot be asked is of no use to clients either.
+          roles.set(name, "unfit");
+          throw error;
+        }
+        roles.doubt(name);
+        return verdict;
       }
     },
     ping: ({ signal }) => session.ping(signal),

@@ -24,32 +24,46 @@ const RANK = { synced: [0], donor: [1] } as const;
 export function judgeNode(facts: NodeFacts, rules: NodeRules, othersSynced: () => boolean): Verdict {
   const problem = problemOf(facts, rules);
   if (problem !== undefined) return { state: "down", reason: problem };
-  const { maintMode, localState, stateWord } = facts;
-  if (maintMode !== undefined && maintMode !== "DISABLED") {
-    return { state: "drain", reason: `it is taken out of use there (pxc_maint_mode is ${maintMode})` };
+  if (isInMaintenance(facts)) {
+    return { state: "drain", reason: `maintenance mode (pxc_maint_mode=${facts.maintMode})` };
   }
-  if (localState === STATE.synced) return { state: "up", reason: "synced", rank: RANK.synced };
-  if (localState !== STATE.donor) return { state: "down", reason: `not synced: ${stateWord}` };
-  if (rules.donor === "always") return { state: "up", reason: "donor or desynced", rank: RANK.donor };
-  if (rules.donor === "never" || othersSynced()) return { state: "down", reason: "it is a donor or desynced" };
-  return { state: "up", reason: "donor or desynced, but no other node is synced", rank: RANK.donor };
+  if (facts.localState === STATE.synced) return { state: "up", reason: "synced", rank: RANK.synced };
+  if (facts.localState !== STATE.donor) {
+    return { state: "down", reason: `not synced: ${facts.stateWord || `wsrep_local_state=${facts.localState}`}` };
+  }
+  return judgeDonor(facts, rules.donor, othersSynced);
 }
 
 /** What the node is, for the judgement of the others. */
 export function roleOf(facts: NodeFacts, rules: NodeRules): Role {
-  if (problemOf(facts, rules) !== undefined) return "unfit";
-  if (facts.maintMode !== undefined && facts.maintMode !== "DISABLED") return "unfit";
+  if (problemOf(facts, rules) !== undefined || isInMaintenance(facts)) return "unfit";
   if (facts.localState === STATE.synced) return "synced";
   return facts.localState === STATE.donor ? "donor" : "unfit";
 }
 
+function judgeDonor(facts: NodeFacts, rule: DonorRule, othersSynced: () => boolean): Verdict {
+  const what = facts.isDesyncedByHand ? "desynced by hand (wsrep_desync=ON)" : "donor/desynced";
+  if (rule === "always") return { state: "up", reason: what, rank: RANK.donor };
+  if (rule === "never" || othersSynced()) return { state: "down", reason: what };
+  return { state: "up", reason: `${what}, but no other node is synced`, rank: RANK.donor };
+}
+
+function isInMaintenance({ maintMode }: NodeFacts): boolean {
+  return maintMode !== undefined && maintMode !== "DISABLED";
+}
+
 function problemOf(facts: NodeFacts, { requireWritable }: NodeRules): string | undefined {
   const { clusterStatus, isConnected, isReady, rejects, isReadOnly } = facts;
-  if (clusterStatus === undefined) return "it is no Galera node (wsrep_on is OFF)";
-  if (clusterStatus !== "Primary") return `its part of the cluster may not take writes (${clusterStatus})`;
-  if (!isConnected) return "it is not connected to the cluster (wsrep_connected is OFF)";
-  if (!isReady) return "it takes no queries yet (wsrep_ready is OFF)";
-  if (rejects !== undefined && rejects !== "NONE") return `it rejects queries (wsrep_reject_queries is ${rejects})`;
-  if (requireWritable && isReadOnly) return "read_only is ON";
+  if (clusterStatus === undefined) return "not a Galera node (wsrep_on=OFF)";
+  if (clusterStatus !== "Primary") return problemOfComponent(clusterStatus);
+  if (!isConnected) return "not connected to the cluster (wsrep_connected=OFF)";
+  if (!isReady) return "takes no queries yet (wsrep_ready=OFF)";
+  if (rejects !== undefined && rejects !== "NONE") return `rejects queries (wsrep_reject_queries=${rejects})`;
+  if (requireWritable && isReadOnly) return "takes no writes (read_only=ON)";
   return undefined;
+}
+
+function problemOfComponent(clusterStatus: string): string {
+  if (clusterStatus.toLowerCase() === "non-primary") return "non-Primary component: it has no quorum";
+  return `outside of the cluster (wsrep_cluster_status=${clusterStatus})`;
 }
