@@ -1,15 +1,16 @@
 import { errorText } from "../core/errors.ts";
 import type { Latch } from "../core/latch.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Notes } from "./notes.ts";
+import { damaged, type Notes } from "./notes.ts";
 import type { OrderBook } from "./orders.ts";
 
 /** Who is held down, of all tags. */
 export interface Latches {
+  /** Throws E_FILE for a tag whose note cannot be read, or is damaged. */
   of(kind: string, tag: string): Latch;
-  /** Lets go of all servers of the tag; returns their names. */
+  /** Lets go of all servers of the tag; returns their names. Throws as {@link Latches.of}. */
   release(kind: string, tag: string): readonly string[];
-  /** Lets go of those of whom somebody has said so since they were held; returns `kind tag: server`. */
+  /** Lets go of those of whom somebody has said so since they were held; returns `kind tag: server`. Never throws. */
   review(): readonly string[];
 }
 
@@ -17,101 +18,137 @@ export interface Latches {
 export interface LatchesDeps {
   readonly notes: Notes;
   /** Undefined while nobody's orders are followed. */
-  readonly book: () => Pick<OrderBook, "known" | "recovery"> | undefined;
+  readonly book: () => Pick<OrderBook, "current" | "source" | "recoveries"> | undefined;
   readonly logger: Logger;
 }
 
-/**
- * Why a server is held, and what was said of recovery when it was: what is said later has another id, so that no clocks
- * need agree. `undefined`: it was not known then; the first that is known is taken for it.
- */
+/** Why a server is held, and what had been said of recovery by then: what is said later has another id, so that no clocks need agree. */
 interface Held {
   readonly reason: string;
-  readonly recovery: string | null | undefined;
+  /** Undefined: it was not known; the first that is known is taken for it. */
+  readonly said: Said | undefined;
 }
 
-type Tag = Map<string, Held>;
+interface Said {
+  /** Ids of one store mean nothing beside those of another. */
+  readonly store: string;
+  readonly ids: readonly string[];
+}
 
-/** Reads a tag's note when it is first asked for. Throws E_FILE then, for one that is damaged. */
+interface Tag {
+  readonly kind: string;
+  readonly name: string;
+  readonly held: Map<string, Held>;
+  /** Servers of whom the note does not say yet what is so. */
+  readonly unsaved: Set<string>;
+}
+
+/** Reads a tag's note when it is first asked for. */
 export function createLatches({ notes, book, logger }: LatchesDeps): Latches {
   const tags = new Map<string, Tag>();
 
-  function tagOf(id: string): Tag {
-    const known = tags.get(id);
+  function tagOf(kind: string, name: string): Tag {
+    const known = tags.get(`${kind}/${name}`);
     if (known !== undefined) return known;
-    const read = readTag(notes.get(`held ${id}`));
-    tags.set(id, read);
-    return read;
+    const tag = { kind, name, held: readNote(notes, noteName(kind, name)), unsaved: new Set<string>() };
+    tags.set(`${kind}/${name}`, tag);
+    return tag;
   }
 
-  function keep(id: string): void {
-    const held = Object.fromEntries(tagOf(id));
+  /** Another process may check the same tag, and share the folder: what it noted of other servers stays. */
+  function save({ kind, name, held, unsaved }: Tag): void {
+    if (unsaved.size === 0) return;
     try {
-      notes.set(`held ${id}`, Object.keys(held).length === 0 ? undefined : held);
+      const noted = readNote(notes, noteName(kind, name));
+      for (const server of unsaved) enter(noted, server, held.get(server));
+      notes.set(noteName(kind, name), noted.size === 0 ? undefined : Object.fromEntries(noted));
+      unsaved.clear();
     } catch (error) {
-      logger.error(`${id}: who is held down is known only until this process ends: ${errorText(error)}`);
+      logger.error(`${kind} ${name}: who is held down is known only until this process ends: ${errorText(error)}`);
     }
   }
 
-  /** null: the store has told, and nothing was ever said. */
-  function recoveryOf(id: string, server: string): string | null | undefined {
+  /** What is known of recoveries is not worth more than the store's last answer. */
+  function saidOf({ kind, name }: Tag, server: string): Said | undefined {
     const orders = book();
-    if (orders?.known !== true) return undefined;
-    const [kind = "", tag = ""] = id.split("/");
-    return orders.recovery({ kind, tag, server }) ?? null;
+    if (orders?.current !== true) return undefined;
+    return { store: orders.source, ids: orders.recoveries({ kind, tag: name, server }) };
   }
 
-  function reviewTag(id: string): readonly string[] {
-    const tag = tagOf(id);
+  function reviewTag(tag: Tag): readonly string[] {
     const released: string[] = [];
-    let changed = false;
-    for (const [server, { reason, recovery }] of [...tag]) {
-      const now = recoveryOf(id, server);
-      if (now === undefined || now === recovery) continue;
-      changed = true;
-      if (recovery === undefined) {
-        tag.set(server, { reason, recovery: now });
-        continue;
-      }
-      tag.delete(server);
-      released.push(`${id.replace("/", " ")}: ${server}`);
+    for (const [server, held] of [...tag.held]) {
+      const now = saidOf(tag, server);
+      const verdict = now === undefined ? "stays" : compare(held.said, now);
+      if (verdict === "stays") continue;
+      enter(tag.held, server, verdict === "begins" ? { ...held, said: now } : undefined);
+      tag.unsaved.add(server);
+      if (verdict === "ends") released.push(`${tag.kind} ${tag.name}: ${server}`);
     }
-    if (changed) keep(id);
+    save(tag);
     return released;
   }
 
   return {
     of(kind, name) {
-      const id = `${kind}/${name}`;
-      const tag = tagOf(id);
+      const tag = tagOf(kind, name);
       return {
-        held: (server) => tag.get(server)?.reason,
+        held: (server) => tag.held.get(server)?.reason,
         hold(server, reason) {
-          if (tag.has(server)) return;
-          tag.set(server, { reason, recovery: recoveryOf(id, server) });
-          keep(id);
+          if (tag.held.has(server)) return;
+          tag.held.set(server, { reason, said: saidOf(tag, server) });
+          tag.unsaved.add(server);
+          save(tag);
         },
       };
     },
     release(kind, name) {
-      const id = `${kind}/${name}`;
-      const tag = tagOf(id);
-      const servers = [...tag.keys()];
-      tag.clear();
-      if (servers.length > 0) keep(id);
+      const tag = tagOf(kind, name);
+      const servers = [...tag.held.keys()];
+      tag.held.clear();
+      for (const server of servers) tag.unsaved.add(server);
+      save(tag);
       return servers;
     },
-    review: () => [...tags.keys()].flatMap(reviewTag),
+    review: () => [...tags.values()].flatMap(reviewTag),
   };
 }
 
-function readTag(value: unknown): Tag {
-  if (typeof value !== "object" || value === null) return new Map();
+/** An id that is gone (removed by hand, a store that was restored) lets nobody go: only a new one is somebody's word. */
+function compare(before: Said | undefined, { store, ids }: Said): "begins" | "stays" | "ends" {
+  if (before === undefined || before.store !== store) return "begins";
+  return ids.some((id) => !before.ids.includes(id)) ? "ends" : "stays";
+}
+
+function enter(held: Map<string, Held>, server: string, what: Held | undefined): void {
+  if (what === undefined) held.delete(server);
+  else held.set(server, what);
+}
+
+function noteName(kind: string, tag: string): string {
+  return `held ${kind}/${tag}`;
+}
+
+/** Throws E_FILE for anything that is not wholly understood: it must not be read as "nobody is held". */
+function readNote(notes: Notes, name: string): Map<string, Held> {
+  const value = notes.get(name);
+  if (value === undefined) return new Map();
+  if (!isRecord(value)) throw damaged(notes.path(name));
   return new Map(
-    Object.entries(value).map(([server, held]: [string, Partial<Record<keyof Held, unknown>> | null]) => {
-      const recovery = held?.recovery;
-      const known = recovery === null || typeof recovery === "string" ? recovery : undefined;
-      return [server, { reason: String(held?.reason ?? "it was down"), recovery: known }];
+    Object.entries(value).map(([server, held]) => {
+      if (!isHeld(held)) throw damaged(notes.path(name));
+      return [server, held];
     }),
   );
+}
+
+function isHeld(value: unknown): value is Held {
+  if (!isRecord(value) || typeof value["reason"] !== "string") return false;
+  const said = value["said"];
+  if (said === undefined) return true;
+  return isRecord(said) && typeof said["store"] === "string" && Array.isArray(said["ids"]);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Order } from "../core/order.ts";
-import { ORDERS_PREFIX, type OrderSubject, parseOrder, parseOrderKey, parseRecovery } from "../core/order-value.ts";
+import { ORDERS_PREFIX, type OrderSubject, overlap, parseOrderKey } from "../core/order-subject.ts";
+import { isOver, parseOrder, parseRecovery } from "../core/order-value.ts";
 import type { StandingOrder } from "../core/status.ts";
 import type { Snapshot, Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
@@ -17,14 +18,16 @@ export interface Whom {
 
 /** What people have said by hand, as far as it is known. */
 export interface OrderBook {
-  /** The store has told at least once. */
-  readonly known: boolean;
+  /** The store's name: what is known is from there. */
+  readonly source: string;
+  /** The store has told, and is not known to be away: what is known is what it holds. */
+  readonly current: boolean;
   /** What is in force now: an order for the server before one for its tag, one with the kind before one without. */
   of(who: Whom): Order | undefined;
   /** All that is in force now for the tag and its servers. */
   all(kind: string, tag: string): readonly StandingOrder[];
-  /** Another text after each `agent recover` that concerns the server; undefined: there was none. */
-  recovery(who: Whom & { readonly server: string }): string | undefined;
+  /** The ids of all that `agent recover` has said that concerns the server: each time there is a new one among them. */
+  recoveries(who: Whom & { readonly server: string }): readonly string[];
 }
 
 /** What following works with. */
@@ -55,17 +58,24 @@ export function followOrders(store: Store, deps: OrdersDeps): OrderBook & { read
   const { clock } = deps;
   const read = createReader(deps.logger);
   let pages = EMPTY;
-  let known = false;
-  const learn = (snapshot: Snapshot) => {
-    pages = read(snapshot);
-    known = true;
-    deps.onChange();
+  let current = false;
+  const listener: Listener = {
+    learn(snapshot) {
+      pages = read(snapshot);
+      current = true;
+      deps.onChange();
+    },
+    lose() {
+      current = false;
+    },
   };
-  const inForce = (order: Order | undefined) => (isOver(order, clock.wallMs()) ? undefined : order);
+  const inForce = (order: Order | undefined) =>
+    order === undefined || isOver(order, clock.wallMs()) ? undefined : order;
   return {
-    ended: follow(store, learn, deps),
-    get known() {
-      return known;
+    source: store.name,
+    ended: follow(store, listener, deps),
+    get current() {
+      return current;
     },
     of({ kind, tag, server }) {
       if (pages.orders.size === 0) return undefined;
@@ -77,20 +87,18 @@ export function followOrders(store: Store, deps: OrdersDeps): OrderBook & { read
     },
     all: (kind, tag) =>
       pages.subjects
-        .filter(({ subject, order }) => concerns(subject, kind, tag) && inForce(order) !== undefined)
+        .filter(({ subject, order }) => overlap(subject, { kind, tag, server: undefined }) && inForce(order))
         .map(({ subject, order }) => ({ server: subject.server, order })),
-    recovery({ kind, tag, server }) {
-      const ids = namesOf({ kind, tag, server }).flatMap((name) => pages.recoveries.get(name) ?? []);
-      return ids.length === 0 ? undefined : ids.join(" ");
-    },
+    recoveries: (who) => namesOf(who).flatMap((name) => pages.recoveries.get(name) ?? []),
   };
 }
 
-async function follow(
-  store: Store,
-  learn: (snapshot: Snapshot) => void,
-  { clock, logger, signal }: OrdersDeps,
-): Promise<void> {
+interface Listener {
+  learn(snapshot: Snapshot): void;
+  lose(): void;
+}
+
+async function follow(store: Store, listener: Listener, { clock, logger, signal }: OrdersDeps): Promise<void> {
   const backoff = createBackoff(RETRY);
   let failing = false;
   while (!signal.aborted) {
@@ -99,16 +107,12 @@ async function follow(
         backoff.reset();
         if (failing) logger.info(`orders by hand: ${store.name} answers again`);
         failing = false;
-        learn(snapshot);
+        listener.learn(snapshot);
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (!failing) {
-        const meanwhile = "those known stay in force";
-        logger.warn(
-          `orders by hand (${ORDERS_PREFIX}) cannot be read from ${store.name}: ${errorText(error)}; ${meanwhile}`,
-        );
-      }
+      listener.lose();
+      if (!failing) logger.warn(`orders by hand: ${errorText(error)}; those that are known stay in force`);
       failing = true;
     }
     await clock.sleep(backoff.next(), signal).catch(() => {});
@@ -117,18 +121,17 @@ async function follow(
 
 /** Warns of each value that cannot be read, once for each of its problems. */
 function createReader(logger: Logger): (snapshot: Snapshot) => Pages {
-  const told = new Map<string, string>();
-  const warn = (key: string, problem: string) => {
-    if (told.get(key) !== problem) logger.warn(`orders by hand: ${key} is not heeded: ${problem}`, { key });
-    told.set(key, problem);
-  };
+  let told: ReadonlyMap<string, string> = new Map();
   return ({ pairs }) => {
     const pages = { orders: new Map<string, Order>(), recoveries: new Map<string, string>(), subjects: [] };
+    const problems = new Map<string, string>();
     for (const { key, value } of pairs) {
       const problem = enter(pages, key, value);
-      if (problem === undefined) told.delete(key);
-      else warn(key, problem);
+      if (problem === undefined) continue;
+      problems.set(key, problem);
+      if (told.get(key) !== problem) logger.warn(`orders by hand: ${key} is not heeded: ${problem}`, { key });
     }
+    told = problems;
     return pages;
   };
 }
@@ -153,14 +156,6 @@ function enter({ orders, recoveries, subjects }: OpenPages, key: string, value: 
   orders.set(nameOf(subject), result.order);
   subjects.push({ subject, order: result.order });
   return undefined;
-}
-
-function isOver(order: Order | undefined, nowMs: number): boolean {
-  return order?.untilMs !== undefined && order.untilMs <= nowMs;
-}
-
-function concerns(subject: OrderSubject, kind: string, tag: string): boolean {
-  return subject.tag === tag && (subject.kind === undefined || subject.kind === kind);
 }
 
 /** All that may be said of whom it is asked about, what counts more first. */

@@ -5,8 +5,8 @@ export interface Order {
   readonly reason: string | undefined;
   /** Who gave it. */
   readonly by: string | undefined;
-  /** Wall clock, ms since the Unix epoch. */
-  readonly sinceMs: number;
+  /** Wall clock, ms since the Unix epoch; undefined: somebody wrote it without. */
+  readonly sinceMs: number | undefined;
   /** When it ends by itself, wall clock ms; undefined: when somebody says so. */
   readonly untilMs: number | undefined;
 }

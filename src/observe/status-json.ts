@@ -38,6 +38,9 @@ function serverJson({ name, health, published, reason }: GroupStatus["servers"][
 
 function orderJson({ server, order }: StandingOrder): unknown {
   const { state, reason = null, by = null, sinceMs, untilMs } = order;
-  const until = untilMs === undefined ? null : new Date(untilMs).toISOString();
-  return { server: server ?? null, state, reason, by, since: new Date(sinceMs).toISOString(), until };
+  return { server: server ?? null, state, reason, by, since: isoTime(sinceMs), until: isoTime(untilMs) };
+}
+
+function isoTime(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
 }
