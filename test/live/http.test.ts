@@ -295,7 +295,7 @@ describe("the published server", () => {
 describe("checkers http, as people run it", () => {
   test("one round without a store says who is up, and its exit code is for external-check and cron", async () => {
     const server = await startHealthServer();
-    const once = ["http", "--tag", "web", "--url", server.url, "--once"];
+    const once = ["http", "--tag", "web", "--url", server.url, "--store", "none", "--once"];
     const good = await runProgram("checkers", once);
     expect(good).toMatchObject({ code: 0, stderr: "" });
     expect(good.stdout).toContain(`${server.server} is up`);
@@ -307,14 +307,14 @@ describe("checkers http, as people run it", () => {
 
   test("a header is a secret: it comes from the environment or a file, and not from the command line", async () => {
     const server = await startHealthServer();
-    const once = ["http", "--tag", "web", "--url", server.url, "--once"];
+    const once = ["http", "--tag", "web", "--url", server.url, "--store", "none", "--once"];
     const flag = await runProgram("checkers", [...once, "--header", "X-Token: abc"]);
     expect(flag.code).toBe(2);
     expect(flag.stderr).toContain("--header is not taken on the command line");
     expect((await runProgram("checkers", once, { CONFD_HAPROXY_HEADER: "X-Token: from env" })).code).toBe(0);
     const dir = folderWith({
       "web.conf": "[web]\nheader = X-Token: from conf\n",
-      "checkers.toml": `[[checker]]\nkind = "http"\ntag = "web"\nurl = ["${server.url}"]\nheader = """X-Token: from toml\nX-More: yes"""\n`,
+      "checkers.toml": `store = "none"\n[[checker]]\nkind = "http"\ntag = "web"\nurl = ["${server.url}"]\nheader = """X-Token: from toml\nX-More: yes"""\n`,
     });
     expect((await runProgram("checkers", [...once, "--conf", `${dir}/web.conf`])).code).toBe(0);
     expect((await runProgram("checkers", ["--config", `${dir}/checkers.toml`, "--once"])).code).toBe(0);
