@@ -1,12 +1,13 @@
-import type { Checker, Probe, Service, ServiceContext } from "../src/core/checker.ts";
+import type { Call } from "../src/core/call.ts";
+import type { Checker, Service, ServiceContext } from "../src/core/checker.ts";
 import { AppError, errorText } from "../src/core/errors.ts";
 import type { OptionSpec, OptionValues } from "../src/core/option.ts";
 import type { Target } from "../src/core/targets.ts";
 import type { Verdict } from "../src/core/verdict.ts";
-import { createGroupReader } from "./hbase/groups.ts";
+import { DEFAULT_GROUP } from "./hbase/groups.ts";
 import { judgeServers } from "./hbase/judge.ts";
-import { createQuorum, parseQuorum, type QuorumAddress } from "./hbase/quorum.ts";
-import type { ZkQuestion } from "./hbase/zk-frames.ts";
+import { createQuorum, parseQuorum } from "./hbase/quorum.ts";
+import { type Ask, createReader, type Reading, readSettled } from "./hbase/reading.ts";
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: "tag", type: "string", default: "hbase", argument: "NAME", description: "name of this cluster" },
@@ -74,6 +75,9 @@ const OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** Where nobody says how long; a group always does. */
+const DEFAULT_TIMEOUT_MS = 1_000;
+
 /** An HBase cluster, or a region server group of it: up while ZooKeeper lists enough region servers as alive. */
 export const hbase: Checker = {
   kind: "hbase",
@@ -84,63 +88,55 @@ export const hbase: Checker = {
 };
 
 function createService(options: OptionValues, { clock }: ServiceContext): Service {
-  const plan = planOf(options);
-  const { quorum: address, target, groups, minLive, lostAfterMs } = plan;
-  const readers = groups.map((name) => ({ name, read: createGroupReader(name, clock) }));
-  const questions = questionsOf(address, groups);
+  const { quorum: address, target, groups, minLive, lostAfterMs } = planOf(options);
+  const read = createReader(address.chroot, groups, clock);
+  let changes = 0;
   let news: (reason: string) => void = () => {};
   let lost: (reason: string) => void = () => {};
   let readMs: number | undefined;
   const quorum = createQuorum(address.members, {
-    onChange: () => news("ZooKeeper tells of a change"),
+    onChange() {
+      changes += 1;
+      news("ZooKeeper tells of a change");
+    },
     onLost: (reason) => lost(reason),
   });
 
-  async function check({ signal, timeoutMs = 1_000 }: Parameters<Probe["check"]>[0]): Promise<Verdict> {
+  function readAll({ signal, timeoutMs = DEFAULT_TIMEOUT_MS }: Call): Promise<Reading> {
+    const endMs = clock.monotonicMs() + timeoutMs;
+    const ask: Ask = (questions) => quorum.ask(questions, { signal, timeoutMs: endMs - clock.monotonicMs() });
+    return readSettled(
+      () => read(ask),
+      () => changes,
+    );
+  }
+
+  async function check(call: Call): Promise<Verdict> {
     try {
-      const [, servers, ...others] = await quorum.ask(questions, { signal, timeoutMs });
+      const { children, groups: found } = await readAll(call);
       readMs = clock.monotonicMs();
-      const folder = `${address.chroot}/rs`;
-      if (servers?.isThere !== true) return { state: "down", reason: `HBase has no ${folder} in ZooKeeper` };
-      // of each group its existence was asked first, then its data
-      const named = readers.map(({ name, read }, at) => ({
-        name,
-        group: read(others[at * 2 + 1] ?? { isThere: false }),
-      }));
-      return judgeServers(servers.children ?? [], named, minLive);
+      if (children === undefined) return { state: "down", reason: `ZooKeeper has no ${address.chroot}/rs` };
+      return judgeServers(children, found, minLive);
     } catch (error) {
-      signal.throwIfAborted();
+      call.signal.throwIfAborted();
       // That ZooKeeper is gone says nothing yet of region servers: they go on for as long as their own sessions last.
-      if (readMs === undefined || clock.monotonicMs() - readMs > lostAfterMs) throw error;
-      return { state: "unknown", reason: `ZooKeeper is out of reach: ${errorText(error)}` };
+      if (readMs === undefined || clock.monotonicMs() - readMs >= lostAfterMs) throw error;
+      return { state: "unknown", reason: `ZooKeeper cannot be read: ${errorText(error)}` };
     }
   }
 
+  const close = async () => quorum.close();
+  const onLost = (listener: (reason: string) => void) => {
+    lost = listener;
+  };
   return {
     discover: async () => target,
-    open: () => ({
-      check,
-      onLost(listener) {
-        lost = listener;
-      },
-      close: async () => {},
-    }),
+    open: () => ({ check, onLost, close }),
     onNews(listener) {
       news = listener;
     },
-    close: async () => quorum.close(),
+    close,
   };
-}
-
-function questionsOf({ chroot }: QuorumAddress, groups: readonly string[]): readonly ZkQuestion[] {
-  const both = (what: "children" | "data", path: string): readonly ZkQuestion[] => [
-    // of a znode that is not there yet only this is told
-    { what: "exists", path },
-    { what, path },
-  ];
-  return [`${chroot}/rs`]
-    .flatMap((path) => both("children", path))
-    .concat(groups.flatMap((name) => both("data", `${chroot}/rsgroup/${name}`)));
 }
 
 function planOf(options: OptionValues) {
@@ -155,7 +151,7 @@ function planOf(options: OptionValues) {
   const target =
     Array.isArray(server) && server.length > 0 ? (server as readonly Target[]) : quorum.members.slice(0, 1);
   if (target.length > 1) throw new AppError("E_USAGE", "--server: one address stands for the cluster");
-  // The default group has the meta table, without which nothing works.
-  const groups = group === undefined ? [] : [...new Set([String(group), "default"])];
+  // Its tables, hbase:meta above all, are what every client begins with.
+  const groups = group === undefined ? [] : [...new Set([String(group), DEFAULT_GROUP])];
   return { quorum, target, groups, minLive, lostAfterMs: Number(options["zk-lost-after"] ?? 15_000) };
 }

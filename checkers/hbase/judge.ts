@@ -11,25 +11,29 @@ export interface NamedGroup {
 /** Whether all of `groups`, or without any the cluster, have at least `minLive` live region servers. */
 export function judgeServers(children: readonly string[], groups: readonly NamedGroup[], minLive: number): Verdict {
   const live = new Set(children.flatMap((child) => liveServer(child) ?? []));
-  if (groups.length === 0) {
-    const reason = `${live.size} region server${live.size === 1 ? " is" : "s are"} alive`;
-    return live.size >= minLive ? { state: "up", reason } : { state: "down", reason: few(reason, live.size, minLive) };
-  }
+  if (groups.length === 0) return judgeAll(live.size, minLive);
   const found = groups.map((named) => judgeGroup(named, live, minLive));
   const bad = found.find(({ isGood }) => !isGood);
   if (bad !== undefined) return { state: "down", reason: bad.words };
-  return { state: "up", reason: `${found.map(({ words }) => words).join(", ")} region servers are alive` };
+  return { state: "up", reason: `region servers alive: ${found.map(({ words }) => words).join(", ")}` };
+}
+
+function judgeAll(count: number, minLive: number): Verdict {
+  const words = `${count === 0 ? "no" : count} region server${count === 1 ? " is" : "s are"} alive`;
+  if (count >= minLive) return { state: "up", reason: words };
+  return { state: "down", reason: `${words}${lessThan(count, minLive)}` };
 }
 
 function judgeGroup({ name, group }: NamedGroup, live: ReadonlySet<ServerId>, minLive: number) {
   if ("problem" in group) return { isGood: false, words: group.problem };
   const members = new Set(group.servers);
   const alive = [...members].filter((server) => live.has(server)).length;
-  const words = `${name}: ${alive} of ${members.size}`;
-  if (alive >= minLive) return { isGood: true, words };
-  return { isGood: false, words: few(`group ${words} region servers alive`, alive, minLive) };
+  const remark = group.remark === undefined ? "" : ` (${group.remark})`;
+  if (alive >= minLive) return { isGood: true, words: `${name} ${alive} of ${members.size}${remark}` };
+  const words = members.size === 0 ? "no region servers" : `${alive} of ${members.size} region servers alive`;
+  return { isGood: false, words: `group ${name}: ${words}${lessThan(alive, minLive)}${remark}` };
 }
 
-function few(reason: string, count: number, minLive: number): string {
-  return minLive > 1 && count > 0 ? `${reason}, less than ${minLive}` : reason;
+function lessThan(count: number, minLive: number): string {
+  return count > 0 ? `, less than ${minLive}` : "";
 }

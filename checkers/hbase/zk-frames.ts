@@ -20,7 +20,7 @@ const OPCODE = { exists: 3, data: 4, children: 8, close: -11 } as const;
 const ERROR = { ok: 0, noNode: -101 } as const;
 const ERROR_WORDS: Readonly<Record<number, string>> = {
   [-4]: "ZooKeeper lost its connection",
-  [-102]: "ZooKeeper says that we may not read",
+  [-102]: "ZooKeeper lets not everybody read it",
   [-112]: "the ZooKeeper session has expired",
   [-115]: "ZooKeeper does not accept our login",
   [-118]: "the ZooKeeper session has moved",

@@ -113,9 +113,9 @@ export function openLink({ host, port }: Target, listener: ZkListener): ZkLink {
         return;
       }
       isOver = true;
-      if (isWelcome) socket.end(closeFrame(nextXid));
-      else socket.destroy();
-      socket.unref();
+      if (isWelcome) socket.write(closeFrame(nextXid));
+      // Also when the other side hangs and never closes its end.
+      socket.destroySoon();
     },
   };
 }

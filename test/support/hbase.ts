@@ -10,10 +10,16 @@ import type { Server } from "./server.ts";
 export interface HbaseWriter {
   /** Region servers `host,port`, alive until they are stopped; one that is killed goes when its session is over. */
   live(...servers: readonly string[]): Promise<Launched>;
+  /** The same with any names of znodes. */
+  liveAs(...children: readonly string[]): Promise<Launched>;
+  /** A region server that is stopped in order takes its znode away. */
+  remove(server: string): Promise<void>;
   /** Makes or changes a group in one step. */
   group(name: string, servers: readonly string[], options?: { readonly meta?: boolean }): Promise<void>;
   /** Bytes of any sort as a group's data; undefined deletes it. */
   rawGroup(name: string, data: Buffer | undefined): Promise<void>;
+  /** As HBase does with a secure ZooKeeper: the group can be read by its owner only. */
+  hideGroup(name: string): Promise<void>;
   close(): void;
 }
 
@@ -34,6 +40,8 @@ export async function writeHbase({ server }: Pick<Server, "server">, chroot = "/
     new Promise((resolve, reject) => work((error) => (error ? reject(error) : resolve())));
   for (const folder of ["rs", "rsgroup"]) await done((callback) => client.mkdirp(`${chroot}/${folder}`, callback));
 
+  let startcode = Date.now();
+
   async function rawGroup(name: string, data: Buffer | undefined): Promise<void> {
     const path = `${chroot}/rsgroup/${name}`;
     const isThere = await new Promise((resolve, reject) =>
@@ -44,19 +52,36 @@ export async function writeHbase({ server }: Pick<Server, "server">, chroot = "/
     await done((callback) => client.setData(path, data, callback));
   }
 
+  async function liveAs(...children: readonly string[]): Promise<Launched> {
+    const paths = children.map((child) => `${chroot}/rs/${child}`);
+    const process = launch("node", [SCRIPT, server, String(SESSION_MS), ...paths], { endWith: "SIGKILL" });
+    await eventually("the region servers are alive", () => process.stdout().includes("alive"));
+    return process;
+  }
+
   return {
-    async live(...servers) {
-      const startcode = Date.now();
-      const paths = servers.map((name) => `${chroot}/rs/${name},${startcode}`);
-      const process = launch("node", [SCRIPT, server, String(SESSION_MS), ...paths], { endWith: "SIGKILL" });
-      await eventually("the region servers are alive", () => process.stdout().includes("alive"));
-      return process;
+    live(...servers) {
+      startcode += 1;
+      return liveAs(...servers.map((name) => `${name},${startcode}`));
+    },
+    liveAs,
+    async remove(name) {
+      const children = await new Promise<readonly string[]>((resolve, reject) =>
+        client.getChildren(`${chroot}/rs`, (error, names) => (error ? reject(error) : resolve(names))),
+      );
+      for (const child of children.filter((child) => child.startsWith(`${name},`))) {
+        await done((callback) => client.remove(`${chroot}/rs/${child}`, callback));
+      }
     },
     async group(name, servers, { meta = false } = {}) {
       const data = groupData(name, servers);
       await rawGroup(name, meta ? withMeta(data) : data);
     },
     rawGroup,
+    hideGroup(name) {
+      const onlyOwner = new zookeeper.ACL(zookeeper.Permission.ALL, new zookeeper.Id("digest", "hbase:secret"));
+      return done((callback) => client.setACL(`${chroot}/rsgroup/${name}`, [onlyOwner], -1, callback));
+    },
     close: () => client.close(),
   };
 }

@@ -20,9 +20,15 @@ const JVM = [
   "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
 ];
 
+/** How it is to be. */
+export interface ZookeeperOptions {
+  /** The longest that it lets a session live without a sign of life, ms. */
+  readonly maxSessionMs?: number;
+}
+
 /** Starts a real ZooKeeper on an address of its own; sessions last half a second at least. It ends with the test. */
-export async function startZookeeper(address?: string): Promise<Server> {
-  const at = address ?? `${await loopbackPrefix()}.1`;
+export async function startZookeeper({ maxSessionMs = 20_000 }: ZookeeperOptions = {}): Promise<Server> {
+  const at = `${await loopbackPrefix()}.1`;
   const dir = tempDir("zookeeper");
   const config = [
     `dataDir=${join(dir, "data")}`,
@@ -30,7 +36,7 @@ export async function startZookeeper(address?: string): Promise<Server> {
     `clientPortAddress=${at}`,
     "tickTime=250",
     "minSessionTimeout=500",
-    "maxSessionTimeout=20000",
+    `maxSessionTimeout=${maxSessionMs}`,
     "maxClientCnxns=0",
     "admin.enableServer=false",
     "4lw.commands.whitelist=*",
