@@ -88,7 +88,14 @@ export const patroni: Checker = {
   create(options, { logger, who }: ServiceContext) {
     const targets = targetsOf(options);
     const plan = planOf(options);
-    if (options["pgisready-path"] !== undefined) logger.info(`${who}: --pgisready-path has no effect: nothing is run`);
+    if (text(options, "pgisready-path") !== undefined) {
+      logger.info(`${who}: --pgisready-path has no effect: pg_isready is not run`);
+    }
+    if (!plan.role.isKnown) {
+      logger.warn(
+        `${who}: /${plan.role.endpoint} is no health check that we know: Patroni says no to what it does not know`,
+      );
+    }
     return { discover: async () => targets, open: (target) => openProbe(target, plan), close: async () => {} };
   },
 };
@@ -109,25 +116,29 @@ function targetsOf(options: OptionValues): readonly Target[] {
 }
 
 function planOf(options: OptionValues): PatroniPlan {
-  const text = (name: string) =>
-    typeof options[name] === "string" && options[name] !== "" ? String(options[name]) : undefined;
   return {
     scheme: options["patroni-scheme"] === "https" ? "https" : "http",
     restPort: portOf(options, "patroni-port") ?? 8_008,
     role: roleOf(options),
-    ca: readCa(text("ssl-ca")),
+    ca: readCa(text(options, "ssl-ca")),
     verify: options["ssl-verify"] !== false,
-    user: text("user"),
-    password: text("password"),
-    database: text("database") ?? "postgres",
+    user: text(options, "user"),
+    password: text(options, "password"),
+    database: text(options, "database") ?? "postgres",
   };
 }
 
+/** A text that was given and is not empty, as a variable of a unit may be. */
+function text(options: OptionValues, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
 function roleOf(options: OptionValues): WantedRole {
-  const text = String(options["patroni-healthcheck"] ?? "primary");
-  const role = parseRole(text);
+  const word = String(options["patroni-healthcheck"] ?? "primary");
+  const role = parseRole(word);
   if (role !== undefined) return role;
-  throw new AppError("E_USAGE", `--patroni-healthcheck: "${text}" is no health check of Patroni`);
+  throw new AppError("E_USAGE", `--patroni-healthcheck: "${word}" is no health check of Patroni`);
 }
 
 function portOf(options: OptionValues, name: string): number | undefined {

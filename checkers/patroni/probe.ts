@@ -1,13 +1,13 @@
 import type { Probe } from "../../src/core/checker.ts";
-import { AppError, errorText } from "../../src/core/errors.ts";
 import type { Target } from "../../src/core/targets.ts";
 import type { Verdict } from "../../src/core/verdict.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
 import { createHttpGetter } from "../../src/lib/http-get.ts";
 import { judgeRest } from "./rest.ts";
 import type { WantedRole } from "./roles.ts";
-import { createPgSession, verdictAboutUs } from "./session.ts";
+import { createPgSession, type PgSession } from "./session.ts";
 import { askStartup } from "./startup.ts";
+import { isBug, troubleVerdict } from "./trouble.ts";
 
 /** How the servers of a tag are asked. */
 export interface PatroniPlan {
@@ -22,13 +22,19 @@ export interface PatroniPlan {
   readonly database: string;
 }
 
-/** Patroni's answer is a line of JSON. */
+/** Patroni's document has some hundred bytes for each replica. */
 const MAX_BYTES = 65_536;
 
-/** Each of the two questions has to be over a little before the whole probe, so that it can be said which was not answered. */
-const PART = 0.9;
+/** Each question has to be over a little before the whole probe, so that it can be said which was not answered. */
+const PART = 0.95;
 
-/** Asks Patroni for the role, and at the same time whether the server takes connections, or queries. */
+/** In the server's log, where nobody logs in. */
+const NOBODY = "postgres";
+
+/**
+ * Asks Patroni for the role and the server whether it takes connections, and with a user what it answers to a query;
+ * all at the same time.
+ */
 export function openProbe(target: Target, plan: PatroniPlan): Probe {
   const { role, user, password, database, ca, verify } = plan;
   let lost: (reason: string) => void = () => {};
@@ -37,29 +43,24 @@ export function openProbe(target: Target, plan: PatroniPlan): Probe {
   const url = new URL(`${plan.scheme}://${urlHost(target.host)}:${plan.restPort}/${role.endpoint}`);
   const session = user === undefined ? undefined : createPgSession({ target, user, password, database, onLost });
 
-  const askPatroni = async (signal: AbortSignal) => judgeRest(await getter.get(url, signal), role.endpoint);
+  const askPatroni = async (signal: AbortSignal) => judgeRest(await getter.get(url, signal), role);
 
-  async function askServer(signal: AbortSignal): Promise<Verdict> {
-    if (session === undefined) {
-      await askStartup(target, { user: "confd-haproxy", database }, signal);
-      return { state: "up", reason: "it accepts connections" };
-    }
-    try {
-      return judgeRecovery(await session.inRecovery(signal), role);
-    } catch (error) {
-      const verdict = verdictAboutUs(error);
-      if (verdict === undefined) throw error;
-      return verdict;
-    }
+  async function askConnecting(signal: AbortSignal): Promise<Verdict> {
+    await askStartup(target, { user: user ?? NOBODY, database }, signal);
+    return { state: "up", reason: "it accepts connections" };
   }
 
   return {
     async check({ signal, timeoutMs = 1_000 }) {
-      const part = (what: string, ask: (inner: AbortSignal) => Promise<Verdict>) =>
-        judged(what, () => withDeadline(what, timeoutMs * PART, signal, ask), signal);
-      const [patroni, server] = await Promise.all([part("Patroni", askPatroni), part("the server", askServer)]);
-      if (patroni.state !== "up") return patroni;
-      return server.state === "up" ? { ...patroni, reason: `${patroni.reason}, and ${server.reason}` } : server;
+      const part = (who: string, question: (inner: AbortSignal) => Promise<Verdict>) =>
+        judged(who, timeoutMs, signal, question);
+      return weakest(
+        await Promise.all([
+          part("Patroni", askPatroni),
+          part("the server", askConnecting),
+          ...(session === undefined ? [] : [part("the server", askQuery(session, role))]),
+        ]),
+      );
     },
     onLost(listener) {
       lost = listener;
@@ -71,27 +72,37 @@ export function openProbe(target: Target, plan: PatroniPlan): Probe {
   };
 }
 
-function judgeRecovery(inRecovery: boolean, { inRecovery: wanted }: WantedRole): Verdict {
-  if (wanted === undefined || wanted === inRecovery) return { state: "up", reason: "it answers queries" };
-  const is = inRecovery ? "a replica" : "a primary";
-  return { state: "down", reason: `Patroni says otherwise, but the server that answers queries is ${is}` };
+function askQuery(session: PgSession, { inRecovery: wanted }: WantedRole) {
+  return async (signal: AbortSignal): Promise<Verdict> => {
+    const inRecovery = await session.inRecovery(signal);
+    if (wanted === undefined || wanted === inRecovery) return { state: "up", reason: "it answers queries" };
+    const is = inRecovery ? "a replica" : "a primary";
+    return { state: "down", reason: `Patroni says otherwise, but the server that answers queries is ${is}` };
+  };
 }
 
-/** Whichever of the two is not answered, it is told which one; a fault of ours is left to the caller. */
-async function judged(what: string, work: () => Promise<Verdict>, signal: AbortSignal): Promise<Verdict> {
+/** One question within its part of the time. Whoever does not answer is named. */
+async function judged(
+  who: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+  question: (inner: AbortSignal) => Promise<Verdict>,
+): Promise<Verdict> {
   try {
-    return await work();
+    return await withDeadline(who, timeoutMs * PART, signal, question);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof TypeError) throw error;
-    const isLate = error instanceof AppError && error.code === "E_TIMEOUT";
-    return { state: "down", reason: isLate ? `${what} gives no answer` : `${what}: ${words(error)}` };
+    if (isBug(error)) throw error;
+    return troubleVerdict(who, error, timeoutMs);
   }
 }
 
-function words(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ECONNREFUSED" ? "connection refused" : errorText(error);
+/** What any of them knows to be down is down, told by the first that does; what one cannot tell leaves it unknown. */
+function weakest(verdicts: readonly Verdict[]): Verdict {
+  const bad = verdicts.find(({ state }) => state === "down") ?? verdicts.find(({ state }) => state === "unknown");
+  if (bad !== undefined) return bad;
+  const [role, last] = [verdicts.at(0), verdicts.at(-1)];
+  return { state: "up", reason: `${role?.reason}, and ${last?.reason}` };
 }
 
 function urlHost(host: string): string {

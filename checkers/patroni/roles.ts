@@ -3,13 +3,22 @@ const RECOVERY: Readonly<Record<string, boolean | undefined>> = {
   primary: false,
   master: false,
   "read-write": false,
+  leader: undefined,
   "standby-leader": true,
   standby_leader: true,
   replica: true,
   synchronous: true,
   sync: true,
+  quorum: true,
   asynchronous: true,
   async: true,
+  "read-only": undefined,
+  "read-only-sync": undefined,
+  "read-only-synchronous": undefined,
+  "read-only-quorum": undefined,
+  health: undefined,
+  liveness: undefined,
+  readiness: undefined,
 };
 
 /** Of these there is one at a time in a cluster (Patroni, "REST API", health check endpoints). */
@@ -22,6 +31,8 @@ export interface WantedRole {
   readonly inRecovery: boolean | undefined;
   /** Only one server can rightly have it. */
   readonly isSingle: boolean;
+  /** False: no version that we have read knows it, and Patroni answers 503 to what it does not know. */
+  readonly isKnown: boolean;
 }
 
 /** Reads the word of `--patroni-healthcheck`; undefined for what cannot be a path. */
@@ -31,5 +42,6 @@ export function parseRole(text: string): WantedRole | undefined {
   const [word = ""] = endpoint.split("?");
   // the bare path is the primary's
   const name = word === "" ? "primary" : word;
-  return { endpoint, inRecovery: RECOVERY[name], isSingle: SINGLE.includes(name) };
+  const isKnown = Object.hasOwn(RECOVERY, name);
+  return { endpoint, inRecovery: isKnown ? RECOVERY[name] : undefined, isSingle: SINGLE.includes(name), isKnown };
 }

@@ -1,11 +1,14 @@
 import { Socket } from "node:net";
 import type { Client } from "pg";
 import type { Target } from "../../src/core/targets.ts";
-import type { Verdict } from "../../src/core/verdict.ts";
+import { isPostgres } from "./startup.ts";
 
 /** A kept connection to PostgreSQL, through PgBouncer or not; made at the first question, and again when it is gone. */
 export interface PgSession {
-  /** What `pg_is_in_recovery()` says. Rejects with the server's error, when the connection is lost, and with the signal's reason. */
+  /**
+   * What `pg_is_in_recovery()` says. Rejects with the server's error, when the connection is lost, and with the signal's
+   * reason; the connection is dropped then. One question at a time.
+   */
   inRecovery(signal: AbortSignal): Promise<boolean>;
   /** Safe to call twice; `onLost` is not called. */
   close(): void;
@@ -20,7 +23,7 @@ export interface PgSessionOptions {
   onLost(reason: string): void;
 }
 
-/** One statement in a transaction of its own: in PgBouncer's transaction mode the server is given back at once. */
+/** One statement, a transaction of its own: in PgBouncer's transaction mode the server is given back at once. */
 const QUESTION = "SELECT pg_is_in_recovery() AS recovery";
 
 interface Link {
@@ -29,37 +32,17 @@ interface Link {
 }
 
 /** Connects nothing yet. */
-export function createPgSession({ target, user, password, database, onLost }: PgSessionOptions): PgSession {
+export function createPgSession(options: PgSessionOptions): PgSession {
   let link: Link | undefined;
   /** Fails the question that is under way. */
   let fail: ((error: unknown) => void) | undefined;
+  let closed = false;
 
   function end(ended: Link, error: Error): void {
     if (link !== ended) return;
-    link = undefined;
-    ended.socket.destroy();
-    if (fail === undefined) onLost(error.message);
+    drop();
+    if (fail === undefined) options.onLost(error.message);
     else fail(error);
-  }
-
-  async function open(): Promise<Link> {
-    const { default: pg } = await import("pg");
-    const socket = new Socket();
-    const login = {
-      user,
-      database,
-      application_name: "confd-haproxy",
-      ...(password === undefined ? {} : { password }),
-    };
-    // on a socket of ours: a lost one is known at once, and it can be dropped in the middle of a question
-    const client = new pg.Client({ ...login, ...target, stream: () => socket });
-    const made = { client, socket };
-    link = made;
-    client.on("error", (error) => end(made, error));
-    socket.on("error", (error) => end(made, error));
-    socket.on("close", () => end(made, new Error("it closed the connection")));
-    await client.connect();
-    return made;
   }
 
   function drop(): void {
@@ -68,21 +51,42 @@ export function createPgSession({ target, user, password, database, onLost }: Pg
     dropped?.socket.destroy();
   }
 
+  async function open(signal: AbortSignal): Promise<Link> {
+    const { default: pg } = await import("pg");
+    // given up while it was loaded
+    signal.throwIfAborted();
+    if (closed) throw closedHere();
+    const socket = new Socket();
+    // on a socket of ours: it can be dropped in the middle of a question
+    const made = { client: new pg.Client({ ...loginOf(options), stream: () => socket }), socket };
+    link = made;
+    made.client.on("error", (error) => end(made, error));
+    socket.on("error", (error) => end(made, error));
+    socket.on("close", () => end(made, new Error("it closed the connection")));
+    socket.once("data", (first) => {
+      if (!isPostgres(first)) end(made, new Error("it does not answer in PostgreSQL's protocol"));
+    });
+    await made.client.connect();
+    return made;
+  }
+
+  async function ask(signal: AbortSignal): Promise<boolean> {
+    const { client } = link ?? (await open(signal));
+    const { rows } = await client.query<{ recovery: boolean }>(QUESTION);
+    return rows[0]?.recovery === true;
+  }
+
   return {
     async inRecovery(signal) {
       signal.throwIfAborted();
+      if (closed) throw closedHere();
       const failed = new Promise<never>((_, reject) => {
         fail = reject;
       });
       const onAbort = () => fail?.(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        const ask = async () => {
-          const { client } = link ?? (await open());
-          const { rows } = await client.query<{ recovery: boolean }>(QUESTION);
-          return rows[0]?.recovery === true;
-        };
-        return await Promise.race([ask(), failed]);
+        return await Promise.race([ask(signal), failed]);
       } catch (error) {
         drop();
         throw error;
@@ -92,30 +96,41 @@ export function createPgSession({ target, user, password, database, onLost }: Pg
       }
     },
     close() {
-      const closed = link;
+      closed = true;
+      if (fail !== undefined) {
+        fail(closedHere());
+        return;
+      }
+      const left = link;
       link = undefined;
-      fail?.(new Error("the connection was closed by this side"));
-      if (closed === undefined) return;
-      closed.socket.unref();
-      closed.client.end().catch(() => closed.socket.destroy());
+      if (left !== undefined) leave(left);
     },
   };
 }
 
-/** Codes of errors that speak of our login (PostgreSQL, "Error Codes"); PgBouncer has one for all of its own. */
-const ABOUT_US: Readonly<Record<string, string>> = {
-  "28000": "check the user and pg_hba.conf",
-  "28P01": "check the password",
-  "3D000": "check --database",
-  "42501": "grant it",
-  "53300": "raise max_connections, or give the checker a reserved one",
-};
-const PGBOUNCER = "08P01";
+function closedHere(): Error {
+  return new Error("the connection was closed by this side");
+}
 
-/** A verdict for what says nothing about the server; undefined for all else. The messages name users, never passwords. */
-export function verdictAboutUs(error: unknown): Verdict | undefined {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  const isOurs = error.code === PGBOUNCER && /auth|no such (user|database)|not allowed|password/i.test(error.message);
-  const advice = isOurs ? "check the login, and PgBouncer's auth_file" : ABOUT_US[error.code];
-  return advice === undefined ? undefined : { state: "unknown", reason: `${error.message}; ${advice}` };
+/** What pg would take from PGPASSWORD, ~/.pgpass and PGSSLMODE is said outright: the options are all that counts. */
+function loginOf({ target, user, password, database }: PgSessionOptions) {
+  return {
+    host: target.host,
+    port: target.port,
+    user,
+    database,
+    application_name: "confd-haproxy",
+    ssl: false,
+    password:
+      password ??
+      (() => {
+        throw Object.assign(new Error("it asks for a password, and there is none"), { code: "28P01" });
+      }),
+  };
+}
+
+/** Says goodbye, so that nobody's log tells of a lost client. */
+function leave({ client, socket }: Link): void {
+  socket.once("finish", () => socket.destroy());
+  client.end().catch(() => socket.destroy());
 }

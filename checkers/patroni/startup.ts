@@ -1,7 +1,8 @@
 import type { Target } from "../../src/core/targets.ts";
 import { createKeptSocket } from "../../src/lib/kept-socket.ts";
+import { readRefusal } from "./refusal.ts";
 
-/** As whom it is asked; nobody logs in, so it need not exist. */
+/** As whom it is asked; nobody logs in. */
 export interface StartupName {
   readonly user: string;
   readonly database: string;
@@ -19,18 +20,33 @@ const CANNOT_CONNECT_NOW = "57P03";
 /** An error of the server has some hundred bytes. */
 const MAX_BYTES = 16_384;
 
+/** The type of a message, and its length (PostgreSQL, "Overview", messages). */
+const HEAD_BYTES = 5;
+
 /**
- * Asks as pg_isready does, without another program: begins to log in and looks whether the server goes along (libpq's
- * PQping). Any answer but "cannot connect now" means that it accepts connections. Rejects, in words, when it does not.
+ * Asks as pg_isready does, without another program: begins to log in and looks whether the server goes along. Whatever
+ * it wants for the login, and any error but "cannot connect now", mean that it takes connections (libpq's PQping); so do
+ * not PgBouncer's words for a server that it cannot reach. Rejects, in words, when it does not.
  */
 export async function askStartup(target: Target, name: StartupName, signal: AbortSignal): Promise<void> {
   const socket = createKeptSocket({ ...target, maxBytes: MAX_BYTES, onLost: () => {} });
   try {
-    const problem = await socket.exchange(startupMessage(name), readAnswer, signal);
-    if (problem !== "none") throw new Error(problem);
+    const answer = await socket.exchange(startupMessage(name), readAnswer, signal);
+    if (answer !== "accepting") throw new Error(answer.problem);
   } finally {
     socket.close();
   }
+}
+
+/** Whether the first bytes of an answer can be PostgreSQL's; they are not waited for any longer if not. */
+export function isPostgres(received: Buffer): boolean {
+  const [type] = received;
+  if (type !== ANSWER.authentication && type !== ANSWER.error) return false;
+  return received.length < HEAD_BYTES || isLength(received.readInt32BE(1));
+}
+
+function isLength(bytes: number): boolean {
+  return bytes >= 8 && bytes <= MAX_BYTES;
 }
 
 function startupMessage({ user, database }: StartupName): Buffer {
@@ -43,18 +59,18 @@ function startupMessage({ user, database }: StartupName): Buffer {
 }
 
 /** Undefined until it is clear. Throws an Error for what is no PostgreSQL. */
-function readAnswer(received: Buffer): string | undefined {
-  if (received[0] === ANSWER.authentication) return "none";
-  if (received[0] !== ANSWER.error) throw new Error("it does not answer in PostgreSQL's protocol");
-  if (received.length < 5) return undefined;
-  const length = received.readInt32BE(1);
-  if (length > MAX_BYTES) throw new Error("it does not answer in PostgreSQL's protocol");
-  if (received.length < 1 + length) return undefined;
-  const fields = new Map(
-    received
-      .toString("utf8", 5, 1 + length)
-      .split("\0")
-      .map((field) => [field[0], field.slice(1)]),
-  );
-  return fields.get("C") === CANNOT_CONNECT_NOW ? (fields.get("M") ?? "it takes no connections now") : "none";
+function readAnswer(received: Buffer): "accepting" | { readonly problem: string } | undefined {
+  if (!isPostgres(received)) throw new Error("it does not answer in PostgreSQL's protocol");
+  if (received.length < HEAD_BYTES) return undefined;
+  if (received[0] === ANSWER.authentication) return "accepting";
+  const end = 1 + received.readInt32BE(1);
+  return received.length < end ? undefined : readError(received.toString("utf8", HEAD_BYTES, end));
+}
+
+/** The fields of an ErrorResponse: a letter and a text each. */
+function readError(text: string): "accepting" | { readonly problem: string } {
+  const fields = new Map(text.split("\0").map((field) => [field.charAt(0), field.slice(1)]));
+  const [code = "", message = "it takes no connections"] = [fields.get("C"), fields.get("M")];
+  const isPooler = readRefusal({ code, message }).about === "server" && code === "08P01";
+  return code === "" || code === CANNOT_CONNECT_NOW || isPooler ? { problem: message } : "accepting";
 }

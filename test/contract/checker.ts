@@ -17,6 +17,8 @@ export interface CheckerUnderTest {
   readonly beginning: Buffer;
   /** Set for a protocol in which the client waits for a greeting. */
   readonly serverSpeaksFirst?: true;
+  /** Before the reason of what the network says, for a kind that asks several: `the server: `. */
+  readonly who?: string;
   /** What nobody takes for an answer; an answer of HTTP by default. */
   readonly somethingElse?: string;
 }
@@ -30,6 +32,7 @@ const SHORT_MS = 150;
 /** What every probe must be able to do; each kind calls it once, in a test file of its own. */
 export function checkerContract(kind: string, make: CheckerUnderTest): void {
   const never = new AbortController().signal;
+  const { who = "" } = make;
 
   function open(target: Target): Probe {
     const probe = make.open(target);
@@ -49,7 +52,10 @@ export function checkerContract(kind: string, make: CheckerUnderTest): void {
 
     test("finds a server that refuses down, and says so", async () => {
       const probe = open({ host: `${await loopbackPrefix()}.2`, port: 21_999 });
-      expect(await ask(probe, PATIENCE_MS, never)).toEqual({ state: "down", reason: "connection refused" });
+      expect(await ask(probe, PATIENCE_MS, never)).toEqual({
+        state: "down",
+        reason: `${who}connection refused`,
+      });
     });
 
     test("finds a server that hangs down, and up again when it goes on", async () => {
@@ -57,7 +63,7 @@ export function checkerContract(kind: string, make: CheckerUnderTest): void {
       const probe = open(targetOf(server));
       expect(await ask(probe, PATIENCE_MS, never)).toMatchObject({ state: "up" });
       server.pause();
-      const silence = { state: "down", reason: `no answer within ${SHORT_MS} ms` };
+      const silence = { state: "down", reason: `${who}no answer within ${SHORT_MS} ms` };
       // The signal takes a moment to stop it.
       await eventually("it hangs", async () => (await ask(probe, SHORT_MS, never)).state === "down");
       expect(await ask(probe, SHORT_MS, never)).toEqual(silence);
@@ -104,7 +110,7 @@ export function checkerContract(kind: string, make: CheckerUnderTest): void {
       const { target } = await startScripted((socket) => drip(socket, make.beginning));
       expect(await ask(open(target), SHORT_MS, never)).toEqual({
         state: "down",
-        reason: `no answer within ${SHORT_MS} ms`,
+        reason: `${who}no answer within ${SHORT_MS} ms`,
       });
     });
 

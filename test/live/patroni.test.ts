@@ -127,7 +127,7 @@ describe("a pair under Patroni, with PgBouncers,", { timeout: 90_000 }, () => {
     primary.pgbouncer.pause();
     for (const probe of probes) {
       await eventually("it hangs", async () => (await look(probe, SHORT_MS)).state === "down");
-      expect((await look(probe, SHORT_MS)).reason).toBe("the server gives no answer");
+      expect((await look(probe, SHORT_MS)).reason).toBe(`the server: no answer within ${SHORT_MS} ms`);
     }
     primary.pgbouncer.resume();
     for (const probe of probes) expect(await look(probe)).toMatchObject({ state: "up" });
@@ -167,7 +167,10 @@ describe("a pair under Patroni, with PgBouncers,", { timeout: 90_000 }, () => {
     const probe = open(primary, {}, primary.postgresPort);
     expect(await look(probe)).toMatchObject({ state: "up" });
     primary.signalPostgres("SIGSTOP");
-    await eventually("it hangs", async () => (await look(probe, SHORT_MS)).reason === "the server gives no answer");
+    await eventually(
+      "it hangs",
+      async () => (await look(probe, SHORT_MS)).reason === `the server: no answer within ${SHORT_MS} ms`,
+    );
     expect(await primary.code("primary")).toBe(200);
     primary.signalPostgres("SIGCONT");
     await untilState(probe, "up");
