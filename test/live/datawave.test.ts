@@ -263,7 +263,7 @@ listen datawave
     bind ${prefix}.1:21100
     mode http
     balance roundrobin
-    cookie query-session-id insert
+    cookie query-session-id prefix
     ${line("one", one, agents[0])}
     ${line("two", two, agents[1])}
 `,

@@ -21,7 +21,6 @@ export interface DatawaveServer extends Server {
   asked(): Promise<number>;
 }
 
-/** The usual values of `dw.health.connection.percent.limit` and the checker's URL. */
 const HEALTH = "/DataWave/Common/Health";
 const PORT = 21_080;
 
@@ -107,6 +106,8 @@ createServer(async (question, answer) => {
     numbers = { ...numbers, ...JSON.parse(await bodyOf(question)) };
     return answer.end();
   }
+  // A query: its further calls come with this cookie.
+  answer.setHeader("set-cookie", "query-session-id=q1; Path=/");
   answer.end(address);
 }).listen(Number(port), address);
 process.on("SIGTERM", () => process.exit(0));
