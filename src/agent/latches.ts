@@ -146,7 +146,11 @@ function isHeld(value: unknown): value is Held {
   if (!isRecord(value) || typeof value["reason"] !== "string") return false;
   const said = value["said"];
   if (said === undefined) return true;
-  return isRecord(said) && typeof said["store"] === "string" && Array.isArray(said["ids"]);
+  return isRecord(said) && typeof said["store"] === "string" && isTexts(said["ids"]);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -34,7 +34,8 @@ export function parseOrderKey(key: string): { readonly sort: OrderSort; readonly
 
 function isServer(name: string): boolean {
   try {
-    return parseTargets(name, "server").map(targetName).join() === name;
+    const [target, ...more] = parseTargets(name, "server");
+    return target !== undefined && more.length === 0 && targetName(target) === name;
   } catch {
     return false;
   }
