@@ -187,6 +187,18 @@ describe("a question over HTTP", () => {
     await expect(asker.get(url, never)).rejects.toThrow("closed by this side");
   });
 
+  test("is given up when it is told to, or closed, before there is a connection", async () => {
+    const { url } = await serve(() => {});
+    const controller = new AbortController();
+    const asked = getter().get(url, controller.signal);
+    controller.abort(new Error("enough"));
+    await expect(asked).rejects.toThrow("enough");
+    const asker = getter();
+    const late = asker.get(url, never);
+    asker.close();
+    await expect(late).rejects.toThrow("closed by this side");
+  });
+
   test("is not begun when it was told to stop before", async () => {
     const { url, connections } = await serve((_, answer) => answer.end("ok"));
     await expect(getter().get(url, AbortSignal.abort(new Error("enough")))).rejects.toThrow("enough");
