@@ -28,7 +28,10 @@ export function replacedLines(before: Before, nowMs: number): readonly string[] 
 export function otherLines({ subject, others, nowMs }: OrderScene): readonly string[] {
   return inForceBeside(subject, others).map((filed) => {
     const isCloser = rankOf(filed.subject) > rankOf(subject);
-    return `  ${isCloser ? "for its servers counts, however," : "in its place, not beside it, stands"} ${orderLine(filed, nowMs)}`;
+    const which = isCloser
+      ? "stronger, for it is closer to its servers"
+      : "weaker, for it is wider, while this one is in force";
+    return `  ${which}: ${orderLine(filed, nowMs)}`;
   });
 }
 

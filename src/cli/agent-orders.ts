@@ -5,7 +5,6 @@ import type { Flag } from "../config/flag.ts";
 import { LOG_FLAGS, STORE_FLAGS } from "../config/flags-common.ts";
 import { resolveOptions } from "../config/resolve.ts";
 import { defaultStateDir } from "../config/state-dir.ts";
-import { AppError } from "../core/errors.ts";
 import { parseSubject } from "../core/order-subject.ts";
 import { oneLine } from "../core/order-value.ts";
 import type { Signals } from "../lib/process-signals.ts";
@@ -53,10 +52,7 @@ export async function agentOrders(action: OrderAction, argv: readonly string[], 
   const shape = { name: `confd-haproxy agent ${action}`, summary: SUMMARIES[action], words: wordsOf(action), flags };
   const line = parseLine({ ...shape, epilog: EPILOG }, argv);
   if (line === undefined) return 0;
-  const [words, ...more] = line.words;
-  if (more.length > 0 || (words === undefined && action !== "list")) {
-    throw new AppError("E_USAGE", `agent ${action} takes one tag`, { hint: `see ${shape.name} --help` });
-  }
+  const [words] = line.words;
   const env = environment();
   const values = resolveOptions(flags, { flags: line.flags, env });
   const subject = words === undefined ? undefined : parseSubject(words);
