@@ -4,6 +4,7 @@ import { isHost, isPort } from "../src/core/entry.ts";
 import { AppError } from "../src/core/errors.ts";
 import type { OptionSpec, OptionValues } from "../src/core/option.ts";
 import type { Target } from "../src/core/targets.ts";
+import { createPassword } from "./patroni/password.ts";
 import { openProbe, type PatroniPlan } from "./patroni/probe.ts";
 import { parseRole, type WantedRole } from "./patroni/roles.ts";
 
@@ -40,8 +41,8 @@ const OPTIONS: readonly OptionSpec[] = [
     default: "http",
     description: "how Patroni is asked",
   },
-  { name: "ssl-ca", type: "string", argument: "PATH", description: "with https: the CA to trust" },
-  { name: "ssl-verify", type: "boolean", default: true, description: "with https: check the certificate" },
+  { name: "patroni-ca", type: "string", argument: "PATH", description: "with https: the CA to trust" },
+  { name: "patroni-verify", type: "boolean", default: true, description: "with https: check the certificate" },
   {
     name: "user",
     type: "string",
@@ -49,6 +50,12 @@ const OPTIONS: readonly OptionSpec[] = [
     description: "log in as this user and ask pg_is_in_recovery(): proves that queries reach the right server",
   },
   { name: "password", type: "string", secret: true, description: "that user's password" },
+  {
+    name: "password-file",
+    type: "string",
+    argument: "PATH",
+    description: "file with that user's password, read anew for each login",
+  },
   { name: "database", type: "string", default: "postgres", argument: "NAME", description: "database to connect to" },
   {
     name: "pgisready-path",
@@ -120,10 +127,10 @@ function planOf(options: OptionValues): PatroniPlan {
     scheme: options["patroni-scheme"] === "https" ? "https" : "http",
     restPort: portOf(options, "patroni-port") ?? 8_008,
     role: roleOf(options),
-    ca: readCa(text(options, "ssl-ca")),
-    verify: options["ssl-verify"] !== false,
+    ca: readCa(text(options, "patroni-ca")),
+    verify: options["patroni-verify"] !== false,
     user: text(options, "user"),
-    password: text(options, "password"),
+    password: createPassword(text(options, "password"), text(options, "password-file")),
     database: text(options, "database") ?? "postgres",
   };
 }
@@ -152,6 +159,6 @@ function readCa(path: string | undefined): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new AppError("E_CONFIG", `--ssl-ca: cannot read ${path}`, { cause });
+    throw new AppError("E_CONFIG", `--patroni-ca: cannot read ${path}`, { cause });
   }
 }

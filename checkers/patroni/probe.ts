@@ -3,6 +3,7 @@ import type { Target } from "../../src/core/targets.ts";
 import type { Verdict } from "../../src/core/verdict.ts";
 import { withDeadline } from "../../src/lib/deadline.ts";
 import { createHttpGetter } from "../../src/lib/http-get.ts";
+import type { ReadPassword } from "./password.ts";
 import { judgeRest } from "./rest.ts";
 import type { WantedRole } from "./roles.ts";
 import { createPgSession, type PgSession } from "./session.ts";
@@ -18,7 +19,7 @@ export interface PatroniPlan {
   readonly verify: boolean;
   /** Undefined: nobody logs in. */
   readonly user: string | undefined;
-  readonly password: string | undefined;
+  readonly password: ReadPassword;
   readonly database: string;
 }
 

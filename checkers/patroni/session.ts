@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import type { Client } from "pg";
 import type { Target } from "../../src/core/targets.ts";
+import type { ReadPassword } from "./password.ts";
 import { isPostgres } from "./startup.ts";
 
 /** A kept connection to PostgreSQL, through PgBouncer or not; made at the first question, and again when it is gone. */
@@ -18,7 +19,7 @@ export interface PgSession {
 export interface PgSessionOptions {
   readonly target: Target;
   readonly user: string;
-  readonly password: string | undefined;
+  readonly password: ReadPassword;
   readonly database: string;
   onLost(reason: string): void;
 }
@@ -114,19 +115,8 @@ function closedHere(): Error {
 
 /** What pg would take from PGPASSWORD, ~/.pgpass and PGSSLMODE is said outright: the options are all that counts. */
 function loginOf({ target, user, password, database }: PgSessionOptions) {
-  return {
-    host: target.host,
-    port: target.port,
-    user,
-    database,
-    application_name: "confd-haproxy",
-    ssl: false,
-    password:
-      password ??
-      (() => {
-        throw Object.assign(new Error("it asks for a password, and there is none"), { code: "28P01" });
-      }),
-  };
+  const { host, port } = target;
+  return { host, port, user, password, database, application_name: "confd-haproxy", ssl: false };
 }
 
 /** Says goodbye, so that nobody's log tells of a lost client. */

@@ -1,5 +1,6 @@
 import { AppError, errorText } from "../../src/core/errors.ts";
 import type { Verdict } from "../../src/core/verdict.ts";
+import { LoginError } from "./password.ts";
 import { readRefusal } from "./refusal.ts";
 
 /** Why there is no connection, in words (errno names, and those of getaddrinfo). */
@@ -32,7 +33,7 @@ export function troubleVerdict(who: string, error: unknown, timeoutMs: number): 
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const text = WORDS[code] ?? errorText(error);
-  if (OURS.test(code)) return { state: "unknown", reason: `${who}: ${text}` };
+  if (OURS.test(code) || error instanceof LoginError) return { state: "unknown", reason: `${who}: ${text}` };
   const refusal = SQLSTATE.test(code) ? readRefusal({ code, message: text }) : undefined;
   if (refusal === undefined || refusal.about === "server") return { state: "down", reason: `${who}: ${text}` };
   return { state: "unknown", reason: `${who}: ${text}; ${refusal.advice}` };

@@ -23,6 +23,7 @@ export interface PatroniNode {
   readonly restPort: number;
   readonly postgresPort: number;
   readonly patroni: Server;
+  /** Whoever comes through it finds `test.way` set to `pgbouncer`. */
   readonly pgbouncer: Server;
   /** The status code of a health check; 0: no answer. */
   code(healthcheck: string): Promise<number>;
@@ -64,7 +65,11 @@ async function startNode(consul: Consul, address: string, name: string): Promise
     restPort: REST_PORT,
     postgresPort: POSTGRES_PORT,
     patroni,
-    pgbouncer: await startPgbouncer({ address, upstream: { address, port: POSTGRES_PORT } }),
+    pgbouncer: await startPgbouncer({
+      address,
+      upstream: { address, port: POSTGRES_PORT },
+      database: `user=postgres connect_query='SET test.way TO pgbouncer'`,
+    }),
     code: (healthcheck) => code(address, healthcheck),
     signalPostgres: (signal) => signalPostgres(dir, signal),
   };

@@ -52,6 +52,8 @@ function iniOf(
     auth_file: join(dir, "users.txt"),
     admin_users: "postgres",
     pool_mode: "transaction",
+    // for so long, 15 s by default, it does not try a server again that was down
+    server_login_retry: 1,
     ...settings,
   };
   const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}\n`);
