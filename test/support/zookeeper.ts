@@ -49,21 +49,21 @@ export async function startZookeeper({ maxSessionMs = 20_000 }: ZookeeperOptions
     address: at,
     port: PORT,
     start: () => launch("java", [...JVM, "-cp", JARS, main, join(dir, "zoo.cfg")], { dir, endWith: "SIGKILL" }),
-    ready: () => areYouOk(at),
+    ready: () => serves(at),
   });
 }
 
-/** Its port opens before it can be used: this is its own word for it. */
-function areYouOk(address: string): Promise<boolean> {
+/** Its port opens, and `ruok` is answered with `imok`, before it takes sessions: this is said only when it does. */
+function serves(address: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port: PORT });
     let answer = "";
     socket.setTimeout(1_000, () => socket.destroy(new Error("no answer")));
-    socket.on("connect", () => socket.write("ruok"));
+    socket.on("connect", () => socket.write("srvr"));
     socket.on("data", (chunk) => {
       answer += chunk.toString("latin1");
     });
-    socket.on("close", () => resolve(answer === "imok"));
+    socket.on("close", () => resolve(answer.includes("Mode: standalone")));
     socket.on("error", reject);
   });
 }
