@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { startConsul } from "../support/consul.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort, loopbackPrefix } from "../support/loopback.ts";
+import { startMemcached } from "../support/memcached.ts";
 import { folderWith, runProgram, startProgram, untilLogged } from "../support/program.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -229,6 +230,27 @@ describe("where orders are kept", () => {
     }
   });
 
+  test("obeyed by the agent of many tags for the one that is meant, while the entries stay as they are", async () => {
+    const [consul, memcached] = [await startConsul(), await startMemcached()];
+    const port = await freePort(memcached.address);
+    const table = (tag: string) => `[[checker]]\nkind = "memcached"\ntag = "${tag}"\nserver = "${memcached.server}"\n`;
+    const file = `[agent]\nport = ${port}\nbind = "${memcached.address}"\n${table("mem1")}${table("mem2")}`;
+    const dir = folderWith({ "checkers.toml": file });
+    const store = ["--consul", consul.server];
+    startProgram("checkers", ["--config", join(dir, "checkers.toml"), ...store, "--state-dir", join(dir, "state")]);
+    const says = async (tag: string, line: string) => {
+      const words = ["agent", "ask", `${memcached.address}:${port}`, "--send", tag];
+      return /^answered +(.*)\\n$/m.exec((await runProgram("confd-haproxy", words)).stdout)?.[1] === line;
+    };
+    for (const tag of ["mem1", "mem2"]) await eventually("it is up", () => says(tag, "up"));
+    const before = await consul.kv.get("haproxy/memcached/mem1");
+    expect(before).toContain(memcached.address);
+    await runProgram("confd-haproxy", ["agent", "maint", "memcached/mem1", "--reason", "ram", "--by", "eva", ...store]);
+    await eventually("it is obeyed", () => says("mem1", "maint #ram (eva)"));
+    expect(await says("mem2", "up")).toBe(true);
+    expect(await consul.kv.get("haproxy/memcached/mem1")).toBe(before);
+  });
+
   test("nowhere, when the store cannot be reached", async () => {
     const host = `${await loopbackPrefix()}.1`;
     const { code, stdout, stderr } = await runProgram("confd-haproxy", [
@@ -286,5 +308,32 @@ describe("what is not understood", () => {
       expect((await done(action, "--help")).join("\n")).toContain(`confd-haproxy agent ${action}`);
     }
     expect((await done("--help")).join("\n")).toMatch(/maint {5}take servers out of use/);
+  });
+});
+
+describe("the page on orders", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/agent-orders.md"), "utf8");
+  const blocks = [...page.matchAll(/^```console\n(.*?)^```/gms)].map(([, text = ""]) => text);
+  const quiet = (text: string) =>
+    text
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:]+Z/g, "TIME")
+      .replaceAll(/consul:\/\/127\.0\.0\.1:8500|file:\/\S+(?=:)/g, "STORE");
+
+  test("shows what the commands print", async () => {
+    for (const [, command = "", printed = ""] of (blocks[0] ?? "").matchAll(
+      /^\$ confd-haproxy (.*)\n((?:[^$].*\n)+)/gm,
+    )) {
+      const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+      const by = words.includes("list") || words.includes("ready") ? [] : ["--by", "eva@db1"];
+      const { stdout } = await agent(...words.slice(1), ...by);
+      expect(quiet(stdout)).toBe(quiet(printed));
+    }
+    expect(blocks[0]?.match(/^\$/gm)).toHaveLength(5);
+  });
+
+  test("shows a value that can be written by hand", async () => {
+    const [, key = "", value = ""] = /kv put (\S+) '(.*)'/.exec(blocks[1] ?? "") ?? [];
+    await runProgram("confd-haproxy", ["kv", "put", key, value, "--store", `file:${folder}`]);
+    expect(await done("list")).toEqual([expect.stringMatching(/^mysqlslave\/slave3301: drain until TIME \(in \d+ d/)]);
   });
 });

@@ -6,7 +6,7 @@ import { openNotes } from "../../src/agent/notes.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
-import { folderWith, startProgram, untilLogged } from "../support/program.ts";
+import { folderWith, runProgram, startProgram, untilLogged } from "../support/program.ts";
 
 const SERVERS = Array.from({ length: 60 }, (_, i) => `10.0.0.${i + 1}:3306`);
 const PORT = 21_999;
@@ -64,6 +64,7 @@ async function setUp() {
         for (const server of SERVERS) if ((await ask(server)) !== line) return false;
         return true;
       }),
+    recover: () => runProgram("confd-haproxy", ["agent", "recover", "decided/db", "--state-dir", join(dir, "state")]),
     notePath: () => notes().path("held decided/db"),
     held: () => Object.keys((notes().get("held decided/db") as object | undefined) ?? {}),
   };
@@ -105,6 +106,18 @@ describe("an agent with --manual-recovery that is killed while servers go down",
     await untilEachSays("up\n");
     await second.kill();
     expect(held()).toEqual([]);
+    await start();
+    await untilEachSays("up\n");
+  });
+
+  test("hears at its start what was said by agent recover while it did not run", async () => {
+    const { decide, start, recover, untilEachSays } = await setUp();
+    decide("down");
+    const first = await start();
+    await untilEachSays("down #as decided; held until somebody says recover\n");
+    await first.kill();
+    decide("up");
+    expect(await recover()).toMatchObject({ code: 0 });
     await start();
     await untilEachSays("up\n");
   });
