@@ -4,8 +4,8 @@ import { AppError } from "../src/core/errors.ts";
 import type { OptionSpec, OptionValues } from "../src/core/option.ts";
 import { type Target, targetName } from "../src/core/targets.ts";
 import type { Verdict } from "../src/core/verdict.ts";
-import { type DonorRule, judgeNode, type NodeRules, roleOf } from "./galera/judge.ts";
-import { parseNode, QUESTIONS } from "./galera/node.ts";
+import { type DonorRule, judgeNode, type NodeRules, roleOf, withPast } from "./galera/judge.ts";
+import { type NodeFacts, parseNode, QUESTIONS } from "./galera/node.ts";
 import { createRoles, type Roles } from "./galera/roles.ts";
 import { createWeigh, type WeightRule } from "./galera/weight.ts";
 import { createLogin, type ReadLogin } from "./mysql/login.ts";
@@ -83,10 +83,12 @@ function openProbe(target: Target, { clock, login, roles, rules, weightBy }: Nod
   let lost: (reason: string) => void = () => {};
   const session = createSession({ target, login, onLost: (reason) => lost(reason) });
   const weigh = createWeigh(weightBy);
+  let before: NodeFacts | undefined;
 
   async function judge(signal: AbortSignal): Promise<Verdict> {
     const status = await session.query(QUESTIONS.status, signal);
-    const facts = parseNode(status, await session.query(QUESTIONS.variables, signal));
+    const facts = withPast(parseNode(status, await session.query(QUESTIONS.variables, signal)), before);
+    before = facts;
     roles.set(name, roleOf(facts, rules));
     const verdict = judgeNode(facts, rules, () => roles.othersSynced(name, facts.clusterSize));
     const weightPercent = weigh(facts, clock.monotonicMs());
@@ -102,6 +104,7 @@ function openProbe(target: Target, { clock, login, roles, rules, weightBy }: Nod
         if (verdict === undefined) {
           // Who cannot be asked is of no use to clients either.
           roles.set(name, "unfit");
+          before = undefined;
           throw error;
         }
         roles.doubt(name);

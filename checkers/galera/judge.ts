@@ -15,10 +15,19 @@ export interface NodeRules {
 export type Role = "synced" | "donor" | "unfit";
 
 /** wsrep_local_state (Galera, "Node state changes"). */
-const STATE = { donor: 2, synced: 4 } as const;
+const STATE = { donor: 2, joined: 3, synced: 4 } as const;
 
 /** Of two that may be used, one that is synced is the better choice. */
 const RANK = { synced: [0], donor: [1] } as const;
+
+/**
+ * A donor becomes synced by way of "Joined", while it catches up: it is what it was until then. One that joins comes that way,
+ * too, and was nothing before. `before` is what this returned the last time.
+ */
+export function withPast(facts: NodeFacts, before: NodeFacts | undefined): NodeFacts {
+  const wasDonor = facts.localState === STATE.joined && before?.localState === STATE.donor;
+  return wasDonor ? { ...facts, localState: STATE.donor } : facts;
+}
 
 /** `othersSynced` is whether another node of the tag is synced, as far as is known; asked for only of a donor. */
 export function judgeNode(facts: NodeFacts, rules: NodeRules, othersSynced: () => boolean): Verdict {

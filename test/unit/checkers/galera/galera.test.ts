@@ -229,29 +229,65 @@ test.each([
   expect(parseNode([], [{ Variable_name: "read_only", Value: value }])).toMatchObject({ isReadOnly });
 });
 
-describe("Percona XtraDB Cluster, as it words things", () => {
-  async function verdictOf(maintMode: string) {
-    const status = {
-      wsrep_cluster_status: "Primary",
-      wsrep_connected: "ON",
-      wsrep_ready: "ON",
-      wsrep_local_state: "4",
-    };
-    const variables = { pxc_maint_mode: maintMode, wsrep_on: "ON", wsrep_reject_queries: "NONE", read_only: "OFF" };
-    const rows = (values: Record<string, string>): ScriptedAnswer =>
-      Object.entries(values).map(([name, value]) => ({ Variable_name: name, Value: value }));
-    const server = await startScriptedMysql({
-      version: "8.0.36-28.1",
-      answer: (statement) => rows(statement.startsWith("SHOW GLOBAL STATUS") ? status : variables),
-    });
-    const target = { host: server.address, port: server.port };
-    const probe = galera.create({ server: [target], user: "u" }, serviceContext()).open(target);
-    releaseLater("probe", () => probe.close());
-    return ask(probe, 5_000, new AbortController().signal);
-  }
-
-  test("is up, and drained in its maintenance mode", async () => {
-    expect(await verdictOf("DISABLED")).toMatchObject({ state: "up" });
-    expect(await verdictOf("MAINTENANCE")).toMatchObject({ state: "drain" });
+/** The values of a node that is well, with these in place of some. */
+async function scriptedNode(values: Readonly<Record<string, string>>, version: string) {
+  const all: Record<string, string> = {
+    wsrep_cluster_status: "Primary",
+    wsrep_cluster_size: "1",
+    wsrep_connected: "ON",
+    wsrep_ready: "ON",
+    wsrep_local_state: "4",
+    wsrep_on: "ON",
+    wsrep_reject_queries: "NONE",
+    read_only: "OFF",
+    ...values,
+  };
+  const STATUS = /^wsrep_(cluster_|connected|ready|local_)/;
+  const server = await startScriptedMysql({
+    version,
+    answer: (statement): ScriptedAnswer =>
+      Object.entries(all)
+        .filter(([name]) => STATUS.test(name) === statement.startsWith("SHOW GLOBAL STATUS"))
+        .map(([name, value]) => ({ Variable_name: name, Value: value })),
   });
+  const target = { host: server.address, port: server.port };
+  const probe = galera.create({ server: [target], user: "u" }, serviceContext()).open(target);
+  releaseLater("probe", () => probe.close());
+  return { server, values: all, verdict: () => ask(probe, 5_000, new AbortController().signal) };
+}
+
+describe("Percona XtraDB Cluster, as it words things", () => {
+  test.each([
+    ["DISABLED", { state: "up", reason: "synced" }],
+    ["MAINTENANCE", { state: "drain", reason: "maintenance mode (pxc_maint_mode=MAINTENANCE)" }],
+    ["SHUTDOWN", { state: "drain", reason: "maintenance mode (pxc_maint_mode=SHUTDOWN)" }],
+  ])("pxc_maint_mode=%s", async (mode, expected) => {
+    const { verdict } = await scriptedNode({ pxc_maint_mode: mode }, "8.0.36-28.1");
+    expect(await verdict()).toMatchObject(expected);
+  });
+});
+
+test("a donor that catches up is used like a donor until it is synced, and one that joins is not", async () => {
+  const { values, verdict } = await scriptedNode(
+    { wsrep_local_state: "3", wsrep_local_state_comment: "Joined" },
+    "10.11",
+  );
+  expect(await verdict()).toEqual({ state: "down", reason: "not synced: Joined" });
+  for (const [state, reason] of [
+    ["2", "donor/desynced, but no other node is synced"],
+    ["3", "donor/desynced, but no other node is synced"],
+    ["3", "donor/desynced, but no other node is synced"],
+    ["4", "synced"],
+  ]) {
+    values["wsrep_local_state"] = state ?? "";
+    expect(await verdict()).toMatchObject({ state: "up", reason });
+  }
+});
+
+test("a round is two questions on one connection", async () => {
+  const { server, verdict } = await scriptedNode({}, "10.11");
+  await verdict();
+  await verdict();
+  expect(server.statements).toHaveLength(4);
+  expect(server.connections()).toBe(1);
 });
