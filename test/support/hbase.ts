@@ -12,6 +12,8 @@ export interface HbaseWriter {
   live(...servers: readonly string[]): Promise<Launched>;
   /** The same with any names of znodes. */
   liveAs(...children: readonly string[]): Promise<Launched>;
+  /** One that stays alive whatever happens to sessions. */
+  stay(server: string): Promise<void>;
   /** A region server that is stopped in order takes its znode away. */
   remove(server: string): Promise<void>;
   /** Makes or changes a group in one step. */
@@ -65,6 +67,7 @@ export async function writeHbase({ server }: Pick<Server, "server">, chroot = "/
       return liveAs(...servers.map((name) => `${name},${startcode}`));
     },
     liveAs,
+    stay: (name) => done((callback) => client.create(`${chroot}/rs/${name},1`, callback)),
     async remove(name) {
       const children = await new Promise<readonly string[]>((resolve, reject) =>
         client.getChildren(`${chroot}/rs`, (error, names) => (error ? reject(error) : resolve(names))),
