@@ -1,7 +1,10 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { hbase } from "../../checkers/hbase.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Haproxy, haproxyHead, startHaproxy } from "../support/haproxy.ts";
 import { serverStat } from "../support/haproxy-stat.ts";
@@ -13,6 +16,9 @@ import { releaseLater } from "../support/releases.ts";
 import type { Server } from "../support/server.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startZookeeper } from "../support/zookeeper.ts";
+
+const PAGE = readFileSync(join(import.meta.dirname, "../../docs/checkers/hbase.md"), "utf8");
+const [, CONFIG = ""] = /^```haproxy\n(.*?)^```/ms.exec(PAGE) ?? [];
 
 const THRIFT_PORT = 22_090;
 const FRONTEND_PORT = 22_503;
@@ -53,27 +59,16 @@ async function startCluster(name: string): Promise<Cluster> {
   };
 }
 
-/** As the replaced agent's own page has it: production while it is up, else failover. */
+/** As docs/checkers/hbase.md has it: production while it is up, else failover. */
 async function startFailover(production: Cluster, failover: Cluster) {
   const at = { host: `${await loopbackPrefix()}.1`, port: FRONTEND_PORT };
-  const server = ({ address }: Cluster) =>
-    `server thrift1 ${address}:${THRIFT_PORT} check inter 100ms agent-check agent-inter 100ms agent-port ${AGENT_PORT}`;
-  const haproxy = await startHaproxy({
-    config: (place) => `${haproxyHead(place)}    timeout check 10s
-frontend thrift
-    bind ${at.host}:${at.port}
-    acl thrift_failover_up srv_is_up(thrift_failover/thrift1)
-    acl thrift_production_up srv_is_up(thrift_production/thrift1)
-    use_backend thrift_failover if thrift_failover_up !thrift_production_up
-    default_backend thrift_production
-
-backend thrift_failover
-    ${server(failover)}
-
-backend thrift_production
-    ${server(production)}
-`,
-  });
+  const places = { ":25003": `${at.host}:${at.port}`, "10.0.1.9": production.address, "10.0.2.9": failover.address };
+  let block = CONFIG.replaceAll(":9090", `:${THRIFT_PORT}`).replaceAll(
+    "agent-inter 1s",
+    "agent-inter 100ms inter 100ms",
+  );
+  for (const [name, place] of Object.entries(places)) block = block.replace(name, place);
+  const haproxy = await startHaproxy({ config: (place) => `${haproxyHead(place)}    timeout check 10s\n${block}` });
   return { haproxy, whoAnswers: () => text(connect(at)) };
 }
 
@@ -135,4 +130,13 @@ test("before the first reading a cluster is down, however well HAProxy's own che
   expect(await whoAnswers()).toBe("failover");
   production.zookeeper.resume();
   await untilStat(haproxy, "thrift_production", { status: "UP", agent_status: "L7OK" });
+});
+
+test("the page names every option of the kind, and what it is without one", () => {
+  const rows = PAGE.split("\n").filter((line) => line.startsWith("| `--"));
+  for (const option of hbase.options) {
+    const row = rows.find((line) => line.split("|")[1]?.includes(`--${option.name}`));
+    expect(row, option.name).toBeDefined();
+    if (option.default !== undefined) expect(row).toContain(`\`${option.default}\``);
+  }
 });
