@@ -91,7 +91,11 @@ export const patroni: Checker = {
     "the PostgreSQL server that Patroni calls the primary (or what else is asked for) and that takes connections",
   proxyportOffset: 10_000,
   options: OPTIONS,
-  exclusive: (options) => (roleOf(options).isSingle ? "say that they are the primary" : undefined),
+  exclusive(options) {
+    const { isSingle, inRecovery } = roleOf(options);
+    if (!isSingle) return undefined;
+    return `say that they are the ${inRecovery === false ? "primary" : "leader"}`;
+  },
   create(options, { logger, who }: ServiceContext) {
     const targets = targetsOf(options);
     const plan = planOf(options);

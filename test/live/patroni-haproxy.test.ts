@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.ts";
 import { haproxyHead, startHaproxy } from "../support/haproxy.ts";
 import type { Launched } from "../support/launch.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
-import { type PatroniNode, startPatroni } from "../support/patroni.ts";
+import { FAILOVER_MS, type PatroniNode, startPatroni, switchOver, untilRoles } from "../support/patroni.ts";
 import { readEntry } from "../support/patroni-entry.ts";
 import { runSql } from "../support/postgres.ts";
 import { folderWith, runProgram, startProgram, untilLogged } from "../support/program.ts";
@@ -13,8 +13,6 @@ import { currentScope } from "../support/releases.ts";
 /** happac's own default. */
 const AGENT_PORT = 5_555;
 const CLIENT_PORT = 25_000;
-/** Longer than Patroni's ttl and its loop together, on a busy machine. */
-const FAILOVER_MS = 40_000;
 
 let nodes: readonly PatroniNode[];
 let door: { readonly host: string; readonly port: number };
@@ -78,28 +76,7 @@ function untilAnsweredBy({ address }: PatroniNode, way: "pgbouncer" | "direct"):
   );
 }
 
-function roles(): Promise<{ readonly primary: PatroniNode; readonly replica: PatroniNode }> {
-  return eventually(
-    "one is primary, the other its replica",
-    async () => {
-      const [one, two] = nodes as [PatroniNode, PatroniNode];
-      for (const [primary, replica] of [[one, two] as const, [two, one] as const]) {
-        if ((await primary.code("primary")) === 200 && (await replica.code("replica")) === 200)
-          return { primary, replica };
-      }
-      return undefined;
-    },
-    FAILOVER_MS,
-  );
-}
-
-async function switchOver(): Promise<PatroniNode> {
-  const { primary, replica } = await roles();
-  const body = JSON.stringify({ leader: primary.name, candidate: replica.name });
-  await fetch(`http://${primary.address}:${primary.restPort}/switchover`, { method: "POST", body });
-  await eventually("the primary has moved", async () => (await roles()).primary === replica, FAILOVER_MS);
-  return replica;
-}
+const roles = () => untilRoles(nodes);
 
 beforeAll(async () => {
   const prefix = await loopbackPrefix();
@@ -151,7 +128,7 @@ describe("happac's scenario C: agents beside PgBouncer, and the direct way when 
   });
 
   test("clients follow a switchover", async () => {
-    await untilAnsweredBy(await switchOver(), "pgbouncer");
+    await untilAnsweredBy((await switchOver(nodes)).primary, "pgbouncer");
   });
 
   test("clients reach the new primary when all of the old one's server dies", async () => {
@@ -191,7 +168,7 @@ describe("one checker of all servers", { timeout: 120_000 }, () => {
     const entry = (host: string) => ({ name: "pg", host, port, proxyport: port + 10_000 });
     await eventually("it is published", () => readEntry(dir, "pg")?.["host"] === primary.address);
     expect(readEntry(dir, "pg")).toMatchObject(entry(primary.address));
-    const next = await switchOver();
+    const next = (await switchOver(nodes)).primary;
     await eventually("the other one is", () => readEntry(dir, "pg")?.["host"] === next.address, FAILOVER_MS);
     expect(readEntry(dir, "pg")).toMatchObject(entry(next.address));
   });

@@ -31,6 +31,15 @@ export interface PatroniNode {
   signalPostgres(name: PostmasterSignal): void;
 }
 
+/** A pair, each with its role. */
+export interface PatroniRoles {
+  readonly primary: PatroniNode;
+  readonly replica: PatroniNode;
+}
+
+/** Longer than Patroni's ttl and its loop together, and a copy of the data, on a busy machine. */
+export const FAILOVER_MS = 40_000;
+
 type PostmasterSignal = "SIGKILL" | "SIGSTOP" | "SIGCONT";
 
 /** Starts so many nodes of one cluster, on `.2`, `.3` of `prefix`, over Consul; the first one is the primary. */
@@ -43,6 +52,32 @@ export async function startPatroni(consul: Consul, prefix: string, count = 2): P
     nodes.push(node);
   }
   return nodes;
+}
+
+/** Waits until one of the first two is the primary and the other one its replica. */
+export function untilRoles(nodes: readonly PatroniNode[]): Promise<PatroniRoles> {
+  const find = async () => {
+    const [one, two] = nodes;
+    if (one === undefined || two === undefined) throw new Error("it takes two");
+    for (const [primary, replica] of [[one, two] as const, [two, one] as const]) {
+      const isSo = (await primary.code("primary")) === 200 && (await replica.code("replica")) === 200;
+      if (isSo) return { primary, replica };
+    }
+    return undefined;
+  };
+  return eventually("one is primary, the other its replica", find, FAILOVER_MS);
+}
+
+/** Makes the replica the primary; returns when both have their new roles. */
+export async function switchOver(nodes: readonly PatroniNode[]): Promise<PatroniRoles> {
+  const { primary, replica } = await untilRoles(nodes);
+  const body = JSON.stringify({ leader: primary.name, candidate: replica.name });
+  await fetch(`http://${primary.address}:${primary.restPort}/switchover`, { method: "POST", body });
+  const isSo = async () => {
+    const roles = await untilRoles(nodes);
+    return roles.primary === replica && roles;
+  };
+  return eventually("the primary has moved", isSo, FAILOVER_MS);
 }
 
 async function startNode(consul: Consul, address: string, name: string): Promise<PatroniNode> {
