@@ -29,8 +29,8 @@ const MAX_BYTES = 65_536;
 /** Each question has to be over a little before the whole probe, so that it can be said which was not answered. */
 const PART = 0.95;
 
-/** In the server's log, where nobody logs in. */
-const NOBODY = "postgres";
+/** Asked for where nobody logs in: of a role that does not exist PostgreSQL may log a FATAL line each time. */
+const ANYBODY = "postgres";
 
 /**
  * Asks Patroni for the role and the server whether it takes connections, and with a user what it answers to a query;
@@ -47,7 +47,7 @@ export function openProbe(target: Target, plan: PatroniPlan): Probe {
   const askPatroni = async (signal: AbortSignal) => judgeRest(await getter.get(url, signal), role);
 
   async function askConnecting(signal: AbortSignal): Promise<Verdict> {
-    await askStartup(target, { user: user ?? NOBODY, database }, signal);
+    await askStartup(target, { user: user ?? ANYBODY, database }, signal);
     return { state: "up", reason: "it accepts connections" };
   }
 

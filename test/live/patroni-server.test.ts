@@ -6,6 +6,7 @@ import { ask } from "../../src/check/probe.ts";
 import type { Probe } from "../../src/core/checker.ts";
 import type { OptionValues } from "../../src/core/option.ts";
 import type { Verdict } from "../../src/core/verdict.ts";
+import { type Authority, createAuthority } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
 import { type ScriptedPatroni, startScriptedPatroni } from "../support/patroni-rest.ts";
@@ -273,5 +274,41 @@ describe("a server that has no place left", () => {
       return verdicts.some(({ state, reason }) => state === "unknown" && reason.includes("raise max_connections"));
     });
     expect(await look(first)).toEqual(ANSWERS);
+  });
+});
+
+describe("Patroni over TLS", () => {
+  let authority: Authority;
+  let postgres: Postgres;
+
+  beforeAll(async () => {
+    authority = createAuthority();
+    postgres = await startPostgres({ address: `${await loopbackPrefix()}.2` });
+  });
+
+  const over = (port: number, options: OptionValues) =>
+    look(open(postgres, { "patroni-port": port, "patroni-scheme": "https", ...options }));
+
+  test("is asked where its certificate is trusted, or nobody wants to know; else it cannot be told", async () => {
+    const { port } = await startScriptedPatroni(authority.sign([`IP:${postgres.address}`]));
+    expect(await over(port, { "patroni-ca": authority.file })).toEqual(ACCEPTS);
+    expect(await over(port, {})).toMatchObject({
+      state: "unknown",
+      reason: expect.stringMatching(/^Patroni: .*certificate/),
+    });
+    expect(await over(port, { "patroni-verify": false })).toEqual(ACCEPTS);
+  });
+
+  test("whose certificate names another, or is over, cannot be told", async () => {
+    const another = await startScriptedPatroni(authority.sign(["IP:127.0.0.9"]));
+    expect(await over(another.port, { "patroni-ca": authority.file })).toMatchObject({ state: "unknown" });
+    const ended = await startScriptedPatroni(authority.sign([`IP:${postgres.address}`], "over"));
+    expect(await over(ended.port, { "patroni-ca": authority.file })).toMatchObject({ state: "unknown" });
+  });
+
+  test("is down where it does not speak TLS, or only TLS", async () => {
+    expect(await over(rest.port, { "patroni-ca": authority.file })).toMatchObject({ state: "down" });
+    const { port } = await startScriptedPatroni(authority.sign([`IP:${postgres.address}`]));
+    expect(await look(open(postgres, { "patroni-port": port }))).toMatchObject({ state: "down" });
   });
 });

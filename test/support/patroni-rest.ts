@@ -1,4 +1,5 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { releaseLater } from "./releases.ts";
 
@@ -18,14 +19,21 @@ export interface ScriptedPatroni {
   say(status: number, document: unknown): void;
 }
 
-/** Answers on every address of this machine; says that it is the primary until told otherwise. Ends with the test. */
-export async function startScriptedPatroni(): Promise<ScriptedPatroni> {
+/**
+ * Answers on every address of this machine, over TLS with a certificate; says that it is the primary until told
+ * otherwise. Ends with the test.
+ */
+export async function startScriptedPatroni(certificate?: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<ScriptedPatroni> {
   const asked: string[] = [];
   let answer: { readonly status: number; readonly text: string } = { status: 200, text: JSON.stringify(PRIMARY) };
-  const server = createServer(({ url = "" }, response) => {
+  const listener: RequestListener = ({ url = "" }, response) => {
     asked.push(url);
     response.writeHead(answer.status, { "content-type": "application/json", connection: "close" }).end(answer.text);
-  });
+  };
+  const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
   await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
   releaseLater("scripted Patroni", async () => {
     server.closeAllConnections();
