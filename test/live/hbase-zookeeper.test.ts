@@ -58,7 +58,7 @@ test("of several members, each that does not answer is passed over in the same b
   expect(await checker.look()).toMatchObject({ state: "up" });
   one.zookeeper.pause();
   // The signal takes a moment to stop it: as soon as it does not answer, the other one is asked, and asked first.
-  for (let round = 0; round < 20; round++) expect(await checker.look(1_000)).toMatchObject({ state: "up" });
+  for (let round = 0; round < 20; round++) expect(await checker.look(4_000)).toMatchObject({ state: "up" });
   await other.zookeeper.kill();
   one.zookeeper.resume();
   await eventually("the first one is asked again", async () => (await checker.look()).state !== "unknown");
