@@ -41,8 +41,8 @@ const OPTIONS: readonly OptionSpec[] = [
     default: "http",
     description: "how Patroni is asked",
   },
-  { name: "patroni-ca", type: "string", argument: "PATH", description: "with https: the CA to trust" },
-  { name: "patroni-verify", type: "boolean", default: true, description: "with https: check the certificate" },
+  { name: "patroni-ca", type: "string", argument: "PATH", description: "with https: CA of Patroni's certificate" },
+  { name: "patroni-verify", type: "boolean", default: true, description: "check Patroni's certificate" },
   {
     name: "user",
     type: "string",
@@ -57,6 +57,7 @@ const OPTIONS: readonly OptionSpec[] = [
     description: "file with that user's password, read anew for each login",
   },
   { name: "database", type: "string", default: "postgres", argument: "NAME", description: "database to connect to" },
+  { name: "timeout", type: "duration", default: "1s", description: "the longest a server may take to answer" },
   {
     name: "pgisready-path",
     short: "x",

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { datawave } from "../../checkers/datawave.ts";
 import { http } from "../../checkers/http.ts";
+import { patroni } from "../../checkers/patroni.ts";
 import { launch } from "../support/launch.ts";
 import { folderWith } from "../support/program.ts";
 
 describe.each([
   ["http", http],
   ["datawave", datawave],
+  ["patroni", patroni],
 ])("docs/checkers/%s.md", (name, { options }) => {
   const page = readFileSync(join(import.meta.dirname, `../../docs/checkers/${name}.md`), "utf8");
 

@@ -173,14 +173,29 @@ describe("one checker of all servers", { timeout: 120_000 }, () => {
     expect(readEntry(dir, "pg")).toMatchObject(entry(next.address));
   });
 
-  test("publishes the replicas of a pair, and answers for cron and for Consul by its exit code", async () => {
+  test("publishes a replica, all who may be read from, and nothing where nobody has the role", async () => {
     const dir = folderWith({});
     const { replica } = await roles();
     const args = ["patroni", ...common(dir), "--tag", "pg-read", "-k", "replica", "--once"];
     await eventually("it is up", async () => (await runProgram("checkers", args)).code === 0);
     expect(readEntry(dir, "pg-read")).toMatchObject({ name: "pg-read", host: replica.address });
+    const both = nodes.map(({ address, pgbouncer }) => ({ host: address, port: pgbouncer.port }));
+    await eventually("both are published", async () => {
+      await runProgram("checkers", [...args, "-k", "read-only", "--publish", "all"]);
+      return readEntry(dir, "pg-read")?.["servers"] !== undefined;
+    });
+    expect(readEntry(dir, "pg-read")?.["servers"]).toEqual(expect.arrayContaining(both));
     const nobody = await runProgram("checkers", [...args, "-k", "standby-leader", "--tag", "pg-none"]);
     expect(nobody.code).toBe(1);
     expect(readEntry(dir, "pg-none")).toBeUndefined();
+  });
+
+  test("answers for cron and for Consul by its exit code", async () => {
+    const { primary, replica } = await roles();
+    const code = async ({ address, restPort, pgbouncer }: PatroniNode) => {
+      const flags = ["-h", address, "-o", `${restPort}`, "-r", `${pgbouncer.port}`, "--once"];
+      return (await runProgram("checkers", ["patroni", ...flags])).code;
+    };
+    expect([await code(primary), await code(replica)]).toEqual([0, 1]);
   });
 });

@@ -9,10 +9,11 @@ import type { Verdict } from "../../src/core/verdict.ts";
 import { type Authority, createAuthority } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
+import { readEntry } from "../support/patroni-entry.ts";
 import { type ScriptedPatroni, startScriptedPatroni } from "../support/patroni-rest.ts";
 import { startPgbouncer } from "../support/pgbouncer.ts";
 import { type Postgres, runSql, startPostgres } from "../support/postgres.ts";
-import { folderWith } from "../support/program.ts";
+import { folderWith, startProgram, untilLogged } from "../support/program.ts";
 import { releaseLater } from "../support/releases.ts";
 import type { Server } from "../support/server.ts";
 import { serviceContext } from "../support/service-context.ts";
@@ -140,6 +141,22 @@ describe("a query through PgBouncer", () => {
     expect(await look(probe)).toEqual(ANSWERS);
   });
 
+  test("is answered in statement mode too", async () => {
+    const statement = await pair({ pool_mode: "statement" });
+    const probe = open(statement.pgbouncer, USER);
+    for (let round = 0; round < 3; round++) expect(await look(probe)).toEqual(ANSWERS);
+  });
+
+  test("keeps one server of the pool for itself in session mode", async () => {
+    const session = await pair({ pool_mode: "session", default_pool_size: 1 });
+    const probe = open(session.pgbouncer, USER);
+    expect(await look(probe)).toEqual(ANSWERS);
+    expect(await look(open(session.pgbouncer, USER), SHORT_MS)).toEqual(SILENT);
+    expect(await look(probe)).toEqual(ANSWERS);
+    await probe.close();
+    await eventually("it is free", async () => (await look(open(session.pgbouncer, USER))).state === "up");
+  });
+
   test("is for nobody's environment and password file to change", async () => {
     const environment = { PGSSLMODE: "require", PGPASSWORD: "another", PGUSER: "nobody", PGDATABASE: "nowhere" };
     const before = { ...process.env };
@@ -179,6 +196,21 @@ describe("the role by the server's own word", () => {
       expect(await look(open(standby, { ...USER, "patroni-healthcheck": word }))).toMatchObject({ state: "up" });
     }
   });
+});
+
+test("two primaries are told of, and the one that is published stays", async () => {
+  const prefix = await loopbackPrefix();
+  const [one, two] = [await startPostgres({ address: `${prefix}.2` }), await startPostgres({ address: `${prefix}.3` })];
+  const dir = folderWith({});
+  const program = startProgram("checkers", [
+    ...["patroni", "--server", `${one.server},${two.server}`, "--patroni-port", `${rest.port}`, "--tag", "pg"],
+    ...["--store", `file:${dir}`, "--agent-port", "0", "--user", "postgres"],
+  ]);
+  await untilLogged(program, /SPLIT.*say that they are the primary/);
+  expect(readEntry(dir, "pg")).toMatchObject({ host: one.address });
+  await two.kill();
+  await untilLogged(program, /down \(the server: /);
+  expect(readEntry(dir, "pg")).toMatchObject({ host: one.address });
 });
 
 describe("a login that is refused says nothing about the server", () => {
