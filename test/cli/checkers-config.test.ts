@@ -109,7 +109,7 @@ describe("mistakes", () => {
   FILE: [[checker]] 4 (echo t4): fall must be a whole number from 1
   FILE: [[checker]] 5 (echo t5): host is required
     hint: the server
-  FILE: [[checker]] 7 (echo t7): ha needs a store with locks, which a folder of files has not
+  FILE: [[checker]] 7 (echo t7): ha needs a store with locks, which only Consul has
     hint: use Consul, or leave --ha out: writes are check-and-set without it too
 `);
     expect(existsSync(join(folder, "kv"))).toBe(false);
