@@ -1,3 +1,4 @@
+import type { AgentTraffic } from "../core/agent-line.ts";
 import type { Clock } from "../core/clock.ts";
 
 /** Who asked, and about whom. */
@@ -10,8 +11,8 @@ export interface Asker {
 
 /** Who is owed a `ready`: everybody who was told `drain` or `maint` by us, since HAProxy goes by that until it hears it. */
 export interface Debts {
-  /** To be called for each answer. True: this answer is to say `ready`. */
-  settle(asker: Asker, withholds: boolean, readyForMs: number): boolean;
+  /** To be called for each answer with what it means; undefined pays nothing. True: it is to say `ready`. */
+  settle(asker: Asker, traffic: AgentTraffic | undefined, readyForMs: number): boolean;
 }
 
 /** Where debts survive a restart. */
@@ -63,11 +64,11 @@ export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
   }
 
   return {
-    settle(asker, withholds, readyForMs) {
+    settle(asker, traffic, readyForMs) {
       const { who, from } = asker;
       const debt = find(who);
-      if (withholds) withhold(asker, debt);
-      if (withholds || debt === undefined) return false;
+      if (traffic === "withheld") withhold(asker, debt);
+      if (traffic !== "admitted" || debt === undefined) return false;
       const nowMs = clock.monotonicMs();
       debt.endedMs ??= nowMs;
       const agoMs = nowMs - debt.endedMs;

@@ -62,7 +62,7 @@ export function createDesk(deps: DeskDeps): Desk {
     const moment = { standing: found, order: told, stopping, nowMs };
     const line = agentLine({ ...moment, owesReady: false }, options.agent);
     const asker = { who: server === undefined ? `${kind}/${tag}` : `${kind}/${tag}@${server}`, from };
-    const owesReady = debts.settle(asker, line.withholds, options.readyForMs);
+    const owesReady = debts.settle(asker, line.traffic, options.readyForMs);
     return `${owesReady ? agentLine({ ...moment, owesReady }, options.agent).text : line.text}\n`;
   }
 

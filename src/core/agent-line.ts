@@ -31,9 +31,15 @@ export interface AgentMoment {
 export interface AgentLine {
   /** One whole line without its end; empty: no opinion. */
   readonly text: string;
-  /** It keeps sessions off by `drain` or `maint`, which only `ready` undoes. */
-  readonly withholds: boolean;
+  /**
+   * Whether sessions are kept off by `drain` or `maint`, which only `ready` undoes. Undefined: it is not known, and what
+   * was said before still holds.
+   */
+  readonly traffic: AgentTraffic | undefined;
 }
+
+/** What an answer means for sessions, whether the server is well or not. */
+export type AgentTraffic = "withheld" | "admitted";
 
 /** Longest reason behind a `#`: what HAProxy shows whole in its statistics page. */
 const LONGEST_REASON = 80;
@@ -41,16 +47,23 @@ const LONGEST_REASON = 80;
 /**
  * THE place where a verdict becomes an agent's answer. `up` or `down` is said whenever it is known, since a weight or
  * `drain` alone brings no server back; `ready` only to undo our own `drain` or `maint`, so that what an operator has set
- * in HAProxy stays; a weight only when the check gives one.
+ * in HAProxy stays, and only once it is known that the check itself wants no drain; a weight only when the check gives
+ * one.
  */
 export function agentLine(moment: AgentMoment, rules: AgentRules): AgentLine {
-  const { order, owesReady, stopping } = moment;
-  if (order?.state === "maint") return { text: `maint${because(orderWords(order))}`, withholds: true };
+  const { order, owesReady, standing, stopping } = moment;
+  if (order?.state === "maint") return { text: `maint${because(orderWords(order))}`, traffic: "withheld" };
   const text = stopping ? rules.onStopping : wordsFor(moment, rules);
-  const withholds = order !== undefined || admits(text) === "withheld";
-  if (order !== undefined && admits(text) === undefined) return { text: `drain ${text}`.trim(), withholds };
-  if (!withholds && owesReady && admits(text) === undefined) return { text: `ready ${text}`.trim(), withholds };
-  return { text, withholds };
+  const own = admits(text);
+  if (order !== undefined) return { text: own === "withheld" ? text : drained(text, own), traffic: "withheld" };
+  if (own !== undefined) return { text, traffic: own };
+  if (standing?.health !== "up" && standing?.health !== "down") return { text, traffic: undefined };
+  return { text: owesReady ? `ready ${text}`.trim() : text, traffic: "admitted" };
+}
+
+/** An order by hand goes before a `ready` in a line that somebody has chosen. */
+function drained(text: string, own: AgentTraffic | undefined): string {
+  return own === undefined ? `drain ${text}`.trim() : "drain";
 }
 
 function wordsFor({ standing, nowMs }: AgentMoment, rules: AgentRules): string {
@@ -70,12 +83,12 @@ function weightWords({ weightPercent, maxconn }: Standing): string {
   return `${maxconn === undefined ? "" : `maxconn:${maxconn} `}${weight}`;
 }
 
-/** Whether a line has an administrative word of its own, and which way. */
-function admits(text: string): "withheld" | "ready" | undefined {
+/** What a line says of sessions by an administrative word of its own. */
+function admits(text: string): AgentTraffic | undefined {
   if (!/drain|maint|ready/i.test(text)) return undefined;
   const { admin } = parseReply(text);
   if (admin === undefined) return undefined;
-  return admin === "ready" ? "ready" : "withheld";
+  return admin === "ready" ? "admitted" : "withheld";
 }
 
 function orderWords({ reason, by }: Order): string | undefined {

@@ -145,6 +145,19 @@ describe("a drain", () => {
     await until({ status: IN_USE });
   });
 
+  test("goes on while the check cannot tell, also in the next process, and ends when it is well", async () => {
+    const { until, decide, restart, program } = await startAgentChecker({ verdict: DRAIN });
+    await until({ status: "DRAIN (agent)", agent_status: "L7OK" });
+    decide(UNKNOWN);
+    await until({ status: "DRAIN (agent)", agent_status: "CHECKED", last_agt: "" });
+    await program.kill();
+    await until({ status: "DRAIN (agent)", agent_status: "L4CON" });
+    await restart();
+    await until({ status: "DRAIN (agent)", agent_status: "CHECKED", last_agt: "" });
+    decide(UP);
+    await until({ status: IN_USE, agent_status: "L7OK" });
+  });
+
   test("is undone by the next process too, when this one was killed", async () => {
     const { until, decide, restart, program } = await startAgentChecker({ verdict: DRAIN });
     await until({ status: "DRAIN (agent)" });

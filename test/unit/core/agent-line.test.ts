@@ -112,6 +112,7 @@ describe("an order by hand", () => {
     expect(say({}, { order: DRAIN, nowMs: 200_000 })).toBe("drain down #stale");
     expect(say(undefined, { order: DRAIN })).toBe("drain");
     expect(say({ health: "drain" }, { order: DRAIN })).toBe("drain up");
+    expect(say({}, { order: DRAIN, nowMs: 200_000 }, { onStale: "ready up" })).toBe("drain");
   });
 
   test("without a reason or a name is as good", () => {
@@ -121,32 +122,56 @@ describe("an order by hand", () => {
 });
 
 describe("ready", () => {
+  const UNSURE: Partial<Standing> = { verdict: { state: "unknown", reason: "access denied" } };
+
   test("is said only to whom it is owed, and never with a drain or maint", () => {
     expect(say({}, { owesReady: true })).toBe("ready up");
     expect(say(DOWN, { owesReady: true })).toBe("ready down #connection refused");
     expect(say({ weightPercent: 20 }, { owesReady: true })).toBe("ready 20% up");
-    expect(say(undefined, { owesReady: true })).toBe("ready");
     expect(say({}, { owesReady: true, order: MAINT })).toBe("maint #new disk (eva)");
     expect(say({ health: "drain" }, { owesReady: true })).toBe("drain up");
     expect(say({}, { owesReady: true, nowMs: 200_000 }, { onStale: "ready down" })).toBe("ready down");
   });
 
-  test("is owed for every line that keeps sessions off", () => {
-    const withholds = (moment: Partial<AgentMoment>, rules: Partial<AgentRules> = {}) => {
-      const base = { order: undefined, owesReady: false, stopping: false, nowMs: 100_500, standing: GOOD };
-      return agentLine({ ...base, ...moment }, { ...RULES, ...rules }).withholds;
-    };
-    expect(withholds({})).toBe(false);
-    expect(withholds({ standing: { ...GOOD, ...DOWN } })).toBe(false);
-    expect(withholds({ standing: { ...GOOD, health: "drain" } })).toBe(true);
-    expect(withholds({ order: DRAIN })).toBe(true);
-    expect(withholds({ order: MAINT })).toBe(true);
-    expect(withholds({ stopping: true }, { onStopping: "drain" })).toBe(true);
-    expect(withholds({ stopping: true }, { onStopping: "down #drain of the machine" })).toBe(false);
-    expect(withholds({ standing: { ...GOOD, health: "down", verdict: { state: "down", reason: "drain me" } } })).toBe(
-      false,
-    );
+  test.each<[string, Partial<Standing> | undefined, Partial<AgentMoment>, Partial<AgentRules>, string]>([
+    ["before the first verdict", undefined, {}, {}, ""],
+    ["before the first verdict that counts", { health: "unseen" }, {}, { onStarting: "down" }, "down"],
+    ["while a server that drained cannot be judged", { ...UNSURE, health: "drain" }, {}, {}, ""],
+    [
+      "while a server that drained is not looked at any more",
+      { health: "drain" },
+      { nowMs: 200_000 },
+      {},
+      "down #stale",
+    ],
+    ["at the end of the agent of a server that drains", { health: "drain" }, { stopping: true }, {}, ""],
+  ])("is not said %s, since the server may have to drain", (_, standing, moment, rules, line) => {
+    expect(say(standing, { owesReady: true, ...moment }, rules)).toBe(line);
   });
+
+  test("is said even where nothing else is, when the server was well and an order by hand has ended", () => {
+    expect(say(UNSURE, { owesReady: true })).toBe("ready");
+    expect(say({}, { owesReady: true, stopping: true })).toBe("ready");
+  });
+});
+
+test("what an answer means for sessions is told with it", () => {
+  const traffic = (seen: Partial<Standing> | undefined, moment: Partial<AgentMoment> = {}, onStopping = "") => {
+    const standing = seen === undefined ? undefined : { ...GOOD, ...seen };
+    const base = { order: undefined, owesReady: false, stopping: false, nowMs: 100_500, standing };
+    return agentLine({ ...base, ...moment }, { ...RULES, onStopping }).traffic;
+  };
+  expect(traffic({})).toBe("admitted");
+  expect(traffic(DOWN)).toBe("admitted");
+  expect(traffic({ health: "drain" })).toBe("withheld");
+  expect(traffic({}, { order: DRAIN })).toBe("withheld");
+  expect(traffic(undefined, { order: MAINT })).toBe("withheld");
+  expect(traffic({}, { stopping: true }, "drain")).toBe("withheld");
+  expect(traffic({}, { stopping: true }, "down #drain of the machine")).toBe("admitted");
+  expect(traffic({ health: "down", verdict: { state: "down", reason: "drain me" } })).toBe("admitted");
+  expect(traffic(undefined)).toBe(undefined);
+  expect(traffic({ health: "unseen" })).toBe(undefined);
+  expect(traffic({ health: "drain" }, { stopping: true })).toBe(undefined);
 });
 
 test("every line is one that HAProxy understands whole", () => {
