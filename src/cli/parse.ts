@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import type { Flag } from "../config/flag.ts";
 import { LOG_SECTION } from "../config/flags-common.ts";
 import { AppError } from "../core/errors.ts";
+import { spellOut } from "./dashes.ts";
 
 /** A command line, understood: the flags as typed, by name, and the words that are no flags. */
 export interface ParsedLine {
@@ -27,19 +28,24 @@ export interface CommandShape {
  */
 export function parseLine(shape: CommandShape, argv: readonly string[]): ParsedLine | undefined {
   const command = build(shape);
+  const { words, guesses } = spellOut(shape.flags, argv);
   try {
-    command.parse(argv.map(doubleDash), { from: "user" });
+    command.parse(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new AppError("E_USAGE", error.message.replace(/^error: /, ""), { hint: `see ${shape.name} --help` });
+    const hint = [...guesses, `see ${shape.name} --help`].join("; ");
+    throw new AppError("E_USAGE", wordsOf(error, command), { hint });
   }
   return { flags: byFlagName(shape.flags, command.opts()), words: command.args };
 }
 
-/** Go's flag package, and so confd, takes `-onetime` for `--onetime`. */
-function doubleDash(word: string): string {
-  return /^-[a-zA-Z][a-zA-Z-]+(=.*)?$/s.test(word) ? `-${word}` : word;
+/** In one line; commander counts words that are too many and does not name them. */
+function wordsOf({ code, message }: CommanderError, command: Command): string {
+  if (code === "commander.excessArguments") {
+    return `too many arguments: ${command.args.slice(command.registeredArguments.length).join(" ")}`;
+  }
+  return message.replace(/^error: /, "").replace(/\n\(Did/, " (did");
 }
 
 function build(shape: CommandShape): Command {
