@@ -2,8 +2,10 @@
 // - one CommonJS file per executable: Node's ESM loader costs some milliseconds more, and each further file as well;
 // - a package that is not needed by every run is a file of its own in dist/lazy/, read when its `import()` runs;
 // - our own modules are never split: two copies of AppError would not know each other.
+// It is built beside dist/ and moved in file by file: whoever runs dist/ meanwhile finds it whole at each moment.
 import { createHash } from "node:crypto";
-import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { build } from "esbuild";
 
 const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
@@ -47,27 +49,77 @@ const lazily = {
   },
 };
 
-await rm("dist", { recursive: true, force: true });
+const BESIDE = /^dist\.tmp-(\d+)$/;
+const stage = `dist.tmp-${process.pid}`;
+
+await sweep();
 try {
-  await Promise.all([
+  await buildInto(stage);
+  await moveIn(stage);
+} catch (error) {
+  // esbuild has already said what is wrong, and where
+  if (!("errors" in error)) console.error(error);
+  process.exitCode = 1;
+} finally {
+  await rm(stage, { recursive: true, force: true });
+}
+
+async function buildInto(folder) {
+  // The others still write when one has failed.
+  const bundles = await Promise.allSettled([
     ...EXECUTABLES.map((name) =>
-      build({ ...common, entryPoints: [`src/cli/${name}.ts`], outfile: `dist/${name}.js`, plugins: [lazily] }),
+      build({ ...common, entryPoints: [`src/cli/${name}.ts`], outfile: `${folder}/${name}.js`, plugins: [lazily] }),
     ),
     build({
       ...common,
       supported: {},
       entryPoints: [`src/app/${IMPORTER}.ts`],
-      outfile: `dist/lazy/${IMPORTER}.js`,
+      outfile: `${folder}/lazy/${IMPORTER}.js`,
     }),
-    ...LAZY_PACKAGES.map((name) => build({ ...common, stdin: reExport(name), outfile: `dist/lazy/${name}.js` })),
+    ...LAZY_PACKAGES.map((name) => build({ ...common, stdin: reExport(name), outfile: `${folder}/lazy/${name}.js` })),
   ]);
-} catch {
-  // esbuild has already said what is wrong, and where
-  process.exit(1);
+  const failure = bundles.find(({ status }) => status === "rejected");
+  if (failure !== undefined) throw failure.reason;
+  // the package itself is ESM
+  await writeFile(`${folder}/package.json`, '{ "type": "commonjs" }\n');
+  for (const name of EXECUTABLES) await chmod(`${folder}/${name}.js`, 0o755);
 }
-// the package itself is ESM
-await writeFile("dist/package.json", '{ "type": "commonjs" }\n');
-for (const name of EXECUTABLES) await chmod(`dist/${name}.js`, 0o755);
+
+/** The executables come last: what a new one loads is there before it. What no build makes any more goes at the end. */
+async function moveIn(folder) {
+  const programs = EXECUTABLES.map((name) => `${name}.js`);
+  const built = await filesOf(folder);
+  for (const name of [...built.filter((name) => !programs.includes(name)), ...programs]) {
+    await mkdir(dirname(`dist/${name}`), { recursive: true });
+    await rename(`${folder}/${name}`, `dist/${name}`);
+  }
+  for (const name of await filesOf("dist")) {
+    if (!built.includes(name)) await rm(`dist/${name}`, { force: true });
+  }
+}
+
+/** Paths below a folder. */
+async function filesOf(folder) {
+  const names = await readdir(folder, { recursive: true });
+  const stats = await Promise.all(names.map((name) => lstat(`${folder}/${name}`)));
+  return names.filter((_, at) => !stats[at].isDirectory());
+}
+
+/** Of builds that were killed. */
+async function sweep() {
+  for (const name of await readdir(".")) {
+    const pid = BESIDE.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(name, { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
 
 /** Names the state of all that goes into the bundles. */
 async function sourcesHash() {
