@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Values } from "../config/resolve.ts";
+import { ordersFolder } from "../config/state-dir.ts";
 import { storeOptions } from "../config/store.ts";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
@@ -154,7 +154,7 @@ async function tagsOf({ store, call, world }: Place): Promise<readonly string[]>
 }
 
 function localFolder(stateDir: string): { readonly type: "file"; readonly path: string } {
-  const path = join(stateDir, "agent-orders");
+  const path = ordersFolder(stateDir);
   if (existsSync(path)) return { type: "file", path };
   throw new AppError("E_USAGE", `no store is named, and no agent without a store has run here (there is no ${path})`, {
     hint: "name the store of the checkers, e.g. --consul localhost:8500, or their --state-dir",

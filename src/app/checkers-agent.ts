@@ -5,6 +5,7 @@ import { createLatches, type Latches } from "../agent/latches.ts";
 import { type Notes, openNotes } from "../agent/notes.ts";
 import { type AgentServer, startAgentServer } from "../agent/server.ts";
 import type { Values } from "../config/resolve.ts";
+import { ordersFolder } from "../config/state-dir.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Latch } from "../core/latch.ts";
@@ -50,7 +51,7 @@ export function createAgent(world: AgentWorld): CheckersAgent {
   const { clock, logger, values, stateDir } = world;
   const stopped = new AbortController();
   const notes = once(() => openNotes(join(stateDir, "agent")));
-  const obedience: Obedience = createObedience({ clock, logger, folder: join(stateDir, "agent-orders"), onChange });
+  const obedience: Obedience = createObedience({ clock, logger, folder: ordersFolder(stateDir), onChange });
   const latches = once(() => createLatches({ notes: notes(), book: () => obedience.book, logger }));
   const desk = createDesk({
     ...world,

@@ -6,3 +6,8 @@ export function defaultStateDir(env: Readonly<Record<string, string | undefined>
   if (process.geteuid?.() === 0) return "/var/lib/confd-haproxy";
   return join(env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "confd-haproxy");
 }
+
+/** Where agents without a store read the orders that people give by hand, and where those are written. */
+export function ordersFolder(stateDir: string): string {
+  return join(stateDir, "agent-orders");
+}
