@@ -3,6 +3,7 @@ import type { Guard, TemplateResource } from "../core/resource.ts";
 import type { Escape } from "../core/template-engine.ts";
 import { parseToml } from "./config-file.ts";
 import { idOf } from "./owner.ts";
+import { parseHaproxy } from "./resource-haproxy.ts";
 import { openTable, rejectUnknownKeys, type TomlTable } from "./toml-table.ts";
 
 const TEMPLATE_KEYS = [
@@ -38,12 +39,12 @@ export interface ResourceSource {
 
 /**
  * Reads one `conf.d/*.toml`: confd's template resource (kelseyhightower/confd and abtreece/confd), with
- * `escape` and `[guard]` on top. Throws E_CONFIG that names the file and the key.
+ * `escape`, `[guard]` and `[haproxy]` on top. Throws E_CONFIG that names the file and the key.
  */
 export function parseResource(source: ResourceSource): TemplateResource {
   const { file, name, globalPrefix } = source;
   const document = parseToml(source.text, file);
-  rejectUnknownKeys(document, ["template", "guard"], file);
+  rejectUnknownKeys(document, ["template", "guard", "haproxy"], file);
   const template = openTable(document, "template", { file, known: TEMPLATE_KEYS });
   const dest = required(template, "dest");
   if (!isAbsolute(dest)) throw template.problem("dest", `must be an absolute path (is "${dest}")`);
@@ -68,6 +69,7 @@ export function parseResource(source: ResourceSource): TemplateResource {
     outputFormat: template.oneOf("output_format", ["json", "yaml", "toml"]),
     escape: template.oneOf<Escape>("escape", ["haproxy", "none"]) ?? defaultEscape(dest, checkCmd),
     guard: parseGuard(openTable(document, "guard", { file, known: GUARD_KEYS })),
+    haproxy: parseHaproxy(document, file),
   };
 }
 

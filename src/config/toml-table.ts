@@ -6,6 +6,8 @@ import { nearest } from "../lib/nearest.ts";
 export interface TomlTable {
   string(key: string): string | undefined;
   strings(key: string): readonly string[] | undefined;
+  /** A list, or a string for a list of one. */
+  oneOrMore(key: string): readonly string[] | undefined;
   integer(key: string): number | undefined;
   boolean(key: string): boolean | undefined;
   /** In ms. */
@@ -40,6 +42,10 @@ export function openTable(
   return {
     string,
     strings: (key) => typed(key, isStrings, "a list of strings"),
+    oneOrMore(key) {
+      const value = typed(key, (v) => typeof v === "string" || isStrings(v), "a string or a list of strings");
+      return typeof value === "string" ? [value] : value;
+    },
     integer: (key) => typed(key, isInteger, "a whole number"),
     boolean: (key) => typed(key, (value) => typeof value === "boolean", "true or false"),
     duration(key) {

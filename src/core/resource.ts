@@ -1,3 +1,4 @@
+import type { HaproxySettings } from "./haproxy.ts";
 import type { Escape } from "./template-engine.ts";
 
 /** What a new file must still contain before it may replace the old one. */
@@ -43,4 +44,6 @@ export interface TemplateResource {
   readonly outputFormat: OutputFormat | undefined;
   readonly escape: Escape;
   readonly guard: Guard;
+  /** Undefined: nothing is known of the program that reads dest. */
+  readonly haproxy: HaproxySettings | undefined;
 }

@@ -52,6 +52,7 @@ describe("a template resource", () => {
       outputFormat: undefined,
       escape: "haproxy",
       guard: { minEntries: 0, maxShrinkPercent: 50, allowEmpty: false, confirmAfterMs: undefined },
+      haproxy: undefined,
     });
   });
   test("the global prefix stands in front of the resource's own", () => {
@@ -74,6 +75,53 @@ describe("a template resource", () => {
       allowEmpty: true,
       confirmAfterMs: 600_000,
     });
+  });
+});
+
+describe("[haproxy]", () => {
+  const settings = (text: string) => parse(`[template]\nsrc = "a"\ndest = "/a"\n[haproxy]\n${text}`).haproxy;
+
+  test("needs no more than a socket", () => {
+    expect(settings('socket = "/run/haproxy/admin.sock"')).toEqual({
+      sockets: ["/run/haproxy/admin.sock"],
+      masterSockets: [],
+      apply: "runtime",
+      onReplace: "keep",
+      verify: true,
+      maxOldWorkers: undefined,
+      maxDelayMs: 60_000,
+    });
+  });
+  test("names several HAProxies, and how a change gets into them", () => {
+    const text = `socket = ["/run/a.sock", "10.0.0.2:9999"]
+master_socket = ["/run/a-master.sock", "10.0.0.2:9998"]
+apply = "reload"
+on_replace = "shutdown-sessions"
+verify = false
+max_old_workers = 3
+max_delay = "5m"`;
+    expect(settings(text)).toEqual({
+      sockets: ["/run/a.sock", "10.0.0.2:9999"],
+      masterSockets: ["/run/a-master.sock", "10.0.0.2:9998"],
+      apply: "reload",
+      onReplace: "shutdown-sessions",
+      verify: false,
+      maxOldWorkers: 3,
+      maxDelayMs: 300_000,
+    });
+  });
+  test.each([
+    ["", "conf.d/x.toml: [haproxy] socket is required"],
+    ['socket = "admin.sock"', '[haproxy] socket must be an absolute path or host:port (is "admin.sock")'],
+    ["socket = 5", "[haproxy] socket must be a string or a list of strings (is 5)"],
+    ['socket = ["/a", "/a"]', '[haproxy] socket names "/a" twice'],
+    ['socket = ["/a", "/b"]\nmaster_socket = "/m"', "[haproxy] master_socket names 1 for 2 in socket"],
+    ['socket = "/a"\nmax_old_workers = 3', "[haproxy] max_old_workers needs master_socket"],
+    ['socket = "/a"\nmaster_socket = "/m"\nmax_old_workers = 0', "max_old_workers must be a whole number from 1"],
+    ['socket = "/a"\napply = "restart"', '[haproxy] apply must be one of runtime, reload (is "restart")'],
+    ['sockets = "/a"', '[haproxy]: unknown key "sockets"'],
+  ])("%j is refused", (text, message) => {
+    expect(problem(`[template]\nsrc = "a"\ndest = "/a"\n[haproxy]\n${text}`).message).toContain(message);
   });
 });
 
