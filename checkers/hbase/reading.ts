@@ -39,8 +39,8 @@ export function createReader(chroot: string, names: readonly string[], clock: Cl
 const MOST_READINGS = 3;
 
 /**
- * Reads again when something has changed meanwhile: it may be what was read already, and news that comes while a check is
- * under way starts no other. `changes` counts them.
+ * Reads again when something has changed meanwhile: what was read may belong to two moments, and a "down" that never was
+ * would hold with `--manual-recovery`. `changes` counts them.
  */
 export async function readSettled(read: () => Promise<Reading>, changes: () => number): Promise<Reading> {
   for (let readings = 1; ; readings++) {

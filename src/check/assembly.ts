@@ -115,8 +115,8 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
   });
   service.onNews?.((reason) => {
     logger.debug(`${who}: ${reason}`);
-    for (const member of roster.members) void member.check();
-    roster.refresh().catch(fail);
+    for (const member of roster.members) member.renew();
+    roster.renew().catch(fail);
   });
   const identity = { kind: checker.kind, tag, exclusive: exclusive !== undefined, publishes: store !== undefined };
   deps.onStanding?.(createStandings({ roster, published: publishedNow, latch, fail }));

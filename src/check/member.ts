@@ -7,6 +7,7 @@ import { type Target, targetName } from "../core/targets.ts";
 import type { GoodVerdict, Verdict, VerdictState } from "../core/verdict.ts";
 import { createKnowledge, type Hold } from "./knowledge.ts";
 import { ask, askPing } from "./probe.ts";
+import { createRepeats } from "./repeats.ts";
 
 /** One target of a group, its kept probe and what is known of it. */
 export interface Member {
@@ -27,6 +28,8 @@ export interface Member {
    * While that goes on, further calls join it. Rejects only for a bug; an abort ends it quietly.
    */
   check(): Promise<void>;
+  /** As {@link Member.check} after news: a question that is out may be answered from before them and is put once more. */
+  renew(): void;
   /**
    * The cheap question, if the probe knows one and nothing else is asked at this moment. No answer counts as one
    * failed verdict, with {@link Member.check} behind it; an answer counts as nothing.
@@ -70,6 +73,9 @@ const LONGEST_PAUSE_MS = 50;
 /** Checks for the sake of a lost connection are at least this far apart: a server may close after each answer. */
 const LOSS_GAP_MS = 100;
 
+/** Runs of questions for the sake of news that came during the one before are at least this far apart. */
+const NEWS_GAP_MS = 100;
+
 /** Puts a probe under watch. Nothing is asked before the first {@link Member.check}. */
 export function createMember(target: Target, probe: Probe, context: MemberContext): Member {
   const { clock, listener, signal, timeoutMs, thresholds } = context;
@@ -77,6 +83,7 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
   const known = createKnowledge({ timeoutMs, thresholds, ...holdOf(name, context.latch) });
   let asking = false;
   let lost = false;
+  const repeats = createRepeats();
   const delayOfLoss = createLossGap();
   let closed = false;
   let running: Promise<void> | undefined;
@@ -88,6 +95,7 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     if (closed) return false;
     asking = true;
     lost = false;
+    repeats.asked();
     const askedMs = clock.monotonicMs();
     const answer = await ask(probe, timeoutMs, signal);
     return takeIn(answer, askedMs);
@@ -98,7 +106,7 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     const before = { memory: known.memory, state: known.verdict?.state };
     const latest = known.take(answer, askedMs, clock.monotonicMs());
     const inDoubt = isInDoubt(known.memory);
-    asking = lost || (inDoubt && latest.state !== "unknown");
+    asking = lost || repeats.due || (inDoubt && latest.state !== "unknown");
     // Not for an answer that says nothing: two in doubt would have each other asked without end.
     if (inDoubt && known.memory !== before.memory) listener.doubted(member);
     listener.judged(member, latest, before);
@@ -107,27 +115,18 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
 
   async function pingOnce(ping: NonNullable<Probe["ping"]>): Promise<void> {
     const askedMs = clock.monotonicMs();
-    try {
-      const failure = await askPing(ping, timeoutMs, signal);
+    const failure = await askPing(ping, timeoutMs, signal).finally(() => {
       pinging = undefined;
-      if (failure !== undefined && takeIn(failure, askedMs)) void start(FIRST_PAUSE_MS);
-    } catch (error) {
-      if (!isAbort(error, signal)) listener.failed(error);
-    } finally {
-      pinging = undefined;
-    }
+    });
+    if (failure !== undefined && takeIn(failure, askedMs)) void start(FIRST_PAUSE_MS);
   }
 
   async function settle(delayMs: number): Promise<void> {
-    try {
-      if (delayMs > 0) await clock.sleep(delayMs, signal);
-      // One question at a time: a ping that is under way has its answer or its deadline first.
-      await pinging;
-      for (let pauseMs = FIRST_PAUSE_MS; await askOnce(); pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-        await clock.sleep(pauseMs, signal);
-      }
-    } catch (error) {
-      if (!isAbort(error, signal)) listener.failed(error);
+    if (delayMs > 0) await clock.sleep(delayMs, signal);
+    // One question at a time: a ping that is under way has its answer or its deadline first.
+    await pinging;
+    for (let pauseMs = FIRST_PAUSE_MS; await askOnce(); pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      if (!repeats.take()) await clock.sleep(pauseMs, signal);
     }
   }
 
@@ -135,9 +134,11 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     if (running !== undefined) return running;
     // At once, not when the question goes out: whoever asks for a check may decide in the same breath.
     asking = true;
-    const begun = settle(delayMs).finally(() => {
+    repeats.begin();
+    const begun = reporting(settle(delayMs), context).finally(() => {
       asking = false;
       running = undefined;
+      if (repeats.left && !closed && !signal.aborted) void start(NEWS_GAP_MS);
     });
     running = begun;
     return begun;
@@ -161,14 +162,15 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     get asking() {
       return asking;
     },
-    check() {
-      if (closed) return Promise.resolve();
-      return start(0);
+    check: () => (closed ? Promise.resolve() : start(0)),
+    renew() {
+      if (running !== undefined) repeats.told();
+      void member.check();
     },
     ping() {
       const ping = probe.ping?.bind(probe);
       if (ping === undefined || closed || signal.aborted || running !== undefined || pinging !== undefined) return;
-      pinging = pingOnce(ping);
+      pinging = reporting(pingOnce(ping), context);
     },
     async close() {
       closed = true;
@@ -186,6 +188,15 @@ export function createMember(target: Target, probe: Probe, context: MemberContex
     listener.doubted(member);
   });
   return member;
+}
+
+/** What ends by an abort ends quietly; whatever else it fails with is a bug. */
+async function reporting(work: Promise<void>, { listener, signal }: MemberContext): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isAbort(error, signal)) listener.failed(error);
+  }
 }
 
 function holdOf(name: string, latch: Latch | undefined): { readonly hold?: Hold } {

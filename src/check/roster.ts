@@ -14,6 +14,8 @@ export interface Roster {
    * E_CONFIG and for a bug.
    */
   refresh(): Promise<void>;
+  /** As {@link Roster.refresh} after news: one that is under way may tell of before them and is followed by another. */
+  renew(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export function createRoster(context: RosterContext): Roster {
   let members: readonly Member[] = [];
   let listed: readonly Target[] | undefined;
   let running: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
   let failing = false;
 
   async function refresh(): Promise<void> {
@@ -71,18 +74,33 @@ export function createRoster(context: RosterContext): Roster {
     failing = true;
   }
 
+  function join(): Promise<void> {
+    running ??= refresh().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+
+  async function follow(before: Promise<void>): Promise<void> {
+    // Its failure goes to whoever asked for it.
+    await before.catch(() => {});
+    following = undefined;
+    if (!shared.signal.aborted) await join();
+  }
+
   return {
     get members() {
       return members;
     },
-    refresh() {
-      running ??= refresh().finally(() => {
-        running = undefined;
-      });
-      return running;
+    refresh: join,
+    renew() {
+      if (running === undefined) return join();
+      following ??= follow(running);
+      return following;
     },
     async close() {
-      // Its failure goes to whoever asked for it.
+      // As above.
+      await following?.catch(() => {});
       await running?.catch(() => {});
       await Promise.all(members.map((member) => member.close()));
       members = [];

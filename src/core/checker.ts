@@ -39,7 +39,10 @@ export interface Service {
   open(target: Target): Probe;
   /** The port that the default `proxyport` is counted from; without it the one of the first target. */
   readonly basePort?: number;
-  /** Registers the one listener for news that arrives by itself: all targets are asked again at once. */
+  /**
+   * Registers the one listener for news that arrives by itself: all targets are listed and asked again at once, those
+   * that are being asked directly after that.
+   */
   onNews?(listener: (reason: string) => void): void;
   /** Lets go of what the probes shared; they are closed before. Safe to call twice. */
   close(): Promise<void>;
