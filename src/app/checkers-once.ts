@@ -1,5 +1,5 @@
 import { checkOnce, type OnceResult } from "../check/once.ts";
-import { errorText } from "../core/errors.ts";
+import { AppError, errorText } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { CheckersWorld } from "./checkers.ts";
 import type { CheckersPlan, PlannedGroup } from "./checkers-plan.ts";
@@ -17,7 +17,8 @@ export async function runCheckersOnce(plan: CheckersPlan, world: CheckersWorld):
   for (const warning of plan.warnings) world.logger.warn(warning);
   const store = await openCheckersStore(plan, world);
   try {
-    return await Promise.all(plan.groups.map((group) => once(group, store, world)));
+    const results = await Promise.all(plan.groups.map((group) => once(group, store, world)));
+    return isNamed(plan) ? results : results.map(adviseToNameStore);
   } finally {
     await store?.close();
   }
@@ -36,6 +37,21 @@ async function once(
     return { ...name, outcome: { failure } };
   }
 }
+
+function isNamed({ values }: CheckersPlan): boolean {
+  return values["store"] !== undefined || values["consul"] !== undefined;
+}
+
+/** Whoever only wants to know whether a server is up is told how, instead of how to mend a Consul that is not there. */
+function adviseToNameStore(result: TagResult): TagResult {
+  const failure = "failure" in result.outcome ? result.outcome.failure : undefined;
+  if (!(failure instanceof AppError) || failure.code !== "E_STORE_UNREACHABLE") return result;
+  const { code, message, cause } = failure;
+  return { ...result, outcome: { failure: new AppError(code, message, { cause, hint: NO_STORE_NAMED }) } };
+}
+
+const NO_STORE_NAMED =
+  "no store is named, so it is Consul on this machine; --store none only checks the servers, --consul or --store name another";
 
 /** Whether the published server is a good one. */
 export function isGood({ outcome }: TagResult): boolean {

@@ -16,7 +16,7 @@ export function storeOptions(values: Values): StoreOptions {
   const consul = /^consul:\/\/(.+?)\/?$/.exec(url)?.[1];
   if (consul !== undefined) return consulOptions(consul, values);
   throw new AppError("E_USAGE", `--store: "${url}" is not understood`, {
-    hint: "write consul://host:port[,host:port] or file:PATH; none is for checkers with an agent port",
+    hint: "write consul://host:port[,host:port] or file:PATH; none is for checkers: with an agent port, or --once",
   });
 }
 
