@@ -64,6 +64,7 @@ interface Running {
   status(): GroupStatus;
   readonly seat: GroupSeat;
   readonly store: Store | undefined;
+  readonly onceListed: Set<string>;
   /** Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -73,7 +74,9 @@ export function createGroups(context: GroupsContext): RunningGroups {
   const running = new Map<string, Running>();
   let seats: readonly GroupSeat[] = [];
 
-  function start(group: PlannedGroup, store: Store | undefined, after: Promise<void>): Running {
+  function start(group: PlannedGroup, store: Store | undefined, before: Running | undefined): Running {
+    const after = before?.stop() ?? Promise.resolve();
+    const onceListed = before?.onceListed ?? new Set<string>();
     const stop = new AbortController();
     const idle = () => idleStatus(group, store !== undefined);
     let status = idle;
@@ -90,12 +93,13 @@ export function createGroups(context: GroupsContext): RunningGroups {
         source = undefined;
       },
     };
-    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal, tellers }));
+    const work = after.then(() => keepRunning(group, { ...context, store, signal: stop.signal, tellers, onceListed }));
     const seat = { kind: group.checker.kind, tag: group.options.tag, options: group.options, source: () => source };
     let ended: Promise<void> | undefined;
     return {
       identity: group.identity,
       store,
+      onceListed,
       status: () => status(),
       seat,
       stop() {
@@ -119,9 +123,8 @@ export function createGroups(context: GroupsContext): RunningGroups {
       const before = running.get(id);
       if (before?.identity === group.identity && before.store === store) continue;
       (before === undefined ? started : changed).push(id);
-      const end = before?.stop() ?? Promise.resolve();
-      ends.push(end);
-      running.set(id, start(amongOthers(group, at, groups.length), store, end));
+      if (before !== undefined) ends.push(before.stop());
+      running.set(id, start(amongOthers(group, at, groups.length), store, before));
     }
     seats = [...running.values()].map(({ seat }) => seat);
     return { started, stopped: gone.map(([id]) => id), changed, settled: Promise.all(ends).then(() => {}) };
@@ -156,11 +159,12 @@ interface GroupContext extends GroupsContext {
   readonly store: Store | undefined;
   readonly signal: AbortSignal;
   readonly tellers: Tellers;
+  readonly onceListed: Set<string>;
 }
 
 /** Resolves when the signal aborts. Never rejects. */
 async function keepRunning(group: PlannedGroup, context: GroupContext): Promise<void> {
-  const { clock, logger, signal, store, tellers, onFailure } = context;
+  const { clock, logger, signal, store, tellers, onceListed, onFailure } = context;
   const { checker, options } = group;
   const backoff = createBackoff(RESTART);
   while (!signal.aborted) {
@@ -168,7 +172,7 @@ async function keepRunning(group: PlannedGroup, context: GroupContext): Promise<
     try {
       const latch = context.latchOf(group);
       const optional = { ...(store === undefined ? {} : { store }), ...(latch === undefined ? {} : { latch }) };
-      await runGroup(options, { checker, clock, logger, signal, ...tellers, ...optional });
+      await runGroup(options, { checker, clock, logger, signal, onceListed, ...tellers, ...optional });
       return;
     } catch (error) {
       tellers.onEnd();

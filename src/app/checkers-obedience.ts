@@ -8,7 +8,7 @@ import { openStore } from "../stores/open.ts";
 
 /** Where the orders that people give by hand are read: in the store of the entries, else in a folder of this machine. */
 export interface Obedience {
-  /** Undefined before {@link Obedience.follow}. */
+  /** Undefined before {@link Obedience.follow}. Until a new store has told, what the one before it said stays in force. */
   readonly book: OrderBook | undefined;
   /** Reads orders there from now on, and nowhere else any more. */
   follow(store: Store | undefined): Promise<void>;
@@ -27,6 +27,7 @@ export interface ObedienceDeps {
 /** Reads nothing yet. */
 export function createObedience({ clock, logger, folder, onChange }: ObedienceDeps): Obedience {
   let current: { readonly book: OrderBook; stop(): Promise<void> } | undefined;
+  let before: OrderBook | undefined;
 
   async function openFolder(): Promise<Store | undefined> {
     try {
@@ -43,16 +44,28 @@ export function createObedience({ clock, logger, folder, onChange }: ObedienceDe
 
   return {
     get book() {
-      return current?.book;
+      return before ?? current?.book;
     },
     async follow(store) {
       await current?.stop();
+      const last = before ?? current?.book;
+      before = last && lastWordsOf(last);
       current = undefined;
       const own = store === undefined ? await openFolder() : undefined;
       const read = store ?? own;
-      if (read === undefined) return;
+      if (read === undefined) {
+        before = undefined;
+        return;
+      }
       const stopped = new AbortController();
-      const book = followOrders(read, { clock, logger, signal: stopped.signal, onChange });
+      const deps = { clock, logger, signal: stopped.signal };
+      const book = followOrders(read, {
+        ...deps,
+        onChange() {
+          before = undefined;
+          onChange();
+        },
+      });
       current = {
         book,
         async stop() {
@@ -67,4 +80,9 @@ export function createObedience({ clock, logger, folder, onChange }: ObedienceDe
       current = undefined;
     },
   };
+}
+
+/** What a store said that is not followed any more. */
+function lastWordsOf({ source, of, all, recoveries }: OrderBook): OrderBook {
+  return { source, current: false, of, all, recoveries };
 }

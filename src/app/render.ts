@@ -17,6 +17,7 @@ import { createReport, type Report } from "../render/report.ts";
 import { watch } from "../render/watch.ts";
 import { openStore } from "../stores/open.ts";
 import { createTemplateEngine } from "../templating/engine.ts";
+import { openHaproxies } from "./haproxies.ts";
 
 /** What the user asked `render` to do. */
 export interface RenderRequest {
@@ -147,17 +148,20 @@ function buildGraph(request: RenderRequest, world: RenderWorld): Graph {
   const engine = createTemplateEngine({ templatesDir: join(confdir, "templates"), env, ...cache });
   const records = openRecords(stateDir, { readOnly: options.noop });
   const report = createReport(logger);
+  const haproxyOf = openHaproxies(clock);
   const templates: (() => Template)[] = [];
   const pipelines = resources.map((resource) => {
     const template = memoised(() => engine.compile(resource.src, resource.escape));
     templates.push(template);
     const onWarnings = (warnings: readonly string[]) => report.warnings(resource, warnings);
-    return createPipeline(resource, { template, records, clock, options, onWarnings });
+    const haproxy = haproxyOf(resource);
+    const tell = report.agreement(resource);
+    return createPipeline(resource, { template, records, clock, options, haproxy, tell, onWarnings });
   });
   return {
     pipelines,
     report,
-    reloader: createReloader(resources, { records, clock, logger }),
+    reloader: createReloader(resources, { records, clock, logger, haproxyOf }),
     compileAll() {
       for (const template of templates) template();
     },

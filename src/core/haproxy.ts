@@ -30,8 +30,6 @@ export interface RuntimePlan {
   readonly addressesOnly: boolean;
   /** Throws E_HAPROXY at the first answer that is not what it should be. */
   carryOut(call: Call): Promise<void>;
-  /** Takes back what was carried out, as far as it can be; throws E_HAPROXY where it cannot. */
-  undo(call: Call): Promise<void>;
 }
 
 /** Only a reload will do. */

@@ -17,6 +17,8 @@ export interface DestFile {
 export interface DestView {
   /** Its text; undefined when there is no such file. */
   readonly text: string | undefined;
+  /** When it came to be there, wall clock ms (its ctime: a rename counts). */
+  readonly sinceMs: number;
   /** Whether it already is this text with the wanted mode and owner. */
   isCurrent(text: string): boolean;
   /** Writes the text beside dest, with dest's future mode and owner, on the disk for good. */
@@ -48,6 +50,7 @@ export function createDestFile(resource: Wanted): DestFile {
       const text = stat && attempt(`reading ${resource.dest}`, () => textOf(path, stat));
       return {
         text,
+        sinceMs: stat === undefined ? 0 : Number(stat.ctimeMs),
         isCurrent: (wanted) => stat !== undefined && text === wanted && hasOwnership(resource, stat),
         stage: (wanted) =>
           attempt(`writing beside ${resource.dest}`, () => {

@@ -1,8 +1,8 @@
-import type { AppError } from "../core/errors.ts";
 import type { Snapshot, Store } from "../core/store.ts";
 import { isGood, type Outcome } from "./outcome.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { prefixesOf } from "./prefixes.ts";
+import { putBack } from "./put-back.ts";
 import type { Reloader } from "./reloader.ts";
 import type { Report } from "./report.ts";
 
@@ -43,9 +43,9 @@ export async function once(deps: OnceDeps, signal: AbortSignal): Promise<boolean
     good &&= isGood(outcome);
   }
   if (deps.filesOnly) return good;
-  const errors: readonly AppError[] = await deps.reloader.runDue({ signal: deps.hardStop });
-  deps.report.reloadFailures(errors);
+  const failures = await deps.reloader.runDue({ signal: deps.hardStop });
+  for (const { pipeline, outcome } of putBack(failures, deps)) deps.report.outcome(pipeline.resource, outcome);
   const dueInMs = deps.reloader.dueInMs();
-  if (errors.length === 0 && dueInMs !== undefined) deps.report.deferred(dueInMs);
-  return good && dueInMs === undefined;
+  if (failures.length === 0 && dueInMs !== undefined) deps.report.deferred(dueInMs);
+  return good && failures.length === 0 && dueInMs === undefined;
 }

@@ -1,17 +1,18 @@
-import { copyFileSync } from "node:fs";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
+import type { Haproxy } from "../core/haproxy.ts";
 import type { TemplateResource } from "../core/resource.ts";
 import type { Pair, Snapshot } from "../core/store.ts";
 import type { Missing, Template } from "../core/template-engine.ts";
-import { checkStage } from "./check.ts";
+import { type AgreeTell, createAgreement } from "./agree.ts";
+import { createBringer } from "./bring.ts";
 import { createDestFile, type DestView } from "./dest-file.ts";
 import { holdBack } from "./hold-back.ts";
 import type { Outcome } from "./outcome.ts";
 import { checkFormat } from "./output-format.ts";
 import type { Records } from "./records.ts";
-import { forgetRefused } from "./refused.ts";
+import { forgetRefused, keepRefused } from "./refused.ts";
 import { createView } from "./view.ts";
 
 /** What the user asked of every resource alike. */
@@ -33,6 +34,9 @@ export interface PipelineDeps {
   readonly records: Records;
   readonly clock: Clock;
   readonly options: RenderOptions;
+  /** Those that read dest; undefined where none is named. */
+  readonly haproxy: Haproxy | undefined;
+  readonly tell: AgreeTell;
   /** Called with the warnings of each render. */
   readonly onWarnings: (warnings: readonly string[]) => void;
 }
@@ -42,6 +46,11 @@ export interface Pipeline {
   readonly resource: TemplateResource;
   /** Never throws: what goes wrong is an outcome. `call.signal` ends a running command. */
   run(snapshots: ReadonlyMap<string, Snapshot>, call: PassCall): Promise<Outcome>;
+  /**
+   * HAProxy did not take the file that is at dest: the one that it runs is put back, the other one is kept aside and not
+   * tried again until something changes. Resolves to a "failed" outcome.
+   */
+  putBack(error: AppError): Outcome;
 }
 
 /** `again`: a text that `check_cmd` has refused before is tried once more; else it is not checked twice. */
@@ -52,7 +61,10 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
   const { options, records, clock } = deps;
   const data = createView(resource);
   const dest = createDestFile(resource);
-  let refused: { readonly text: string; readonly error: AppError } | undefined;
+  const bringer = createBringer(resource, deps);
+  const agree = createAgreement(resource.dest, deps);
+  /** `byHaproxy`: not by `check_cmd`, but at the reload. */
+  let refused: { readonly text: string; readonly error: AppError; readonly byHaproxy: boolean } | undefined;
   let mayHaveRefusal = true;
 
   async function run(snapshots: ReadonlyMap<string, Snapshot>, call: PassCall): Promise<Outcome> {
@@ -68,7 +80,7 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     const renderMs = clock.monotonicMs() - startedMs;
 
     const view = dest.look();
-    const outcome = view.isCurrent(text) ? CURRENT : await bringToDest(text, { view, renderMs, call });
+    const outcome = view.isCurrent(text) ? await stay(view, call) : await bringToDest(text, { view, renderMs, call });
     if (outcome.result === "current" || outcome.result === "changed") settle(keys);
     return outcome;
   }
@@ -79,31 +91,43 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     return text;
   }
 
+  async function stay(view: DestView, call: Call): Promise<Outcome> {
+    if (!options.noop && !options.syncOnly) await agree(view, call);
+    return { result: "current" };
+  }
+
   async function bringToDest(
     text: string,
     pass: { readonly view: DestView; readonly renderMs: number; readonly call: PassCall },
   ): Promise<Outcome> {
     const { view, renderMs, call } = pass;
-    if (options.noop) return { result: "would-change", before: view.text ?? "", after: text };
-    if (refused?.text === text && !call.again) return { result: "failed", error: refused.error };
-    return { result: "changed", renderMs, ...(await replace(text, view, call)) };
-  }
-
-  async function replace(text: string, at: DestView, call: Call): Promise<{ checkMs: number; writeMs: number }> {
-    const startedMs = clock.monotonicMs();
-    const stage = at.stage(text);
-    let checkMs = 0;
+    if (options.noop) {
+      const plan = await bringer.plan(text, view, call);
+      return { result: "would-change", before: view.text ?? "", after: text, plan };
+    }
+    if (refused?.text === text && (refused.byHaproxy || !call.again)) return { result: "failed", error: refused.error };
     try {
-      if (!options.syncOnly) checkMs = await checkStage(resource, stage, call);
-      if (resource.reloadCmd !== undefined) records.update(resource.dest, { applied: false });
-      if (options.keepStageFile) copyFileSync(stage, `${resource.dest}.staged`);
-      at.swap(stage, text);
+      return { result: "changed", renderMs, ...(await bringer.bring(text, view, call)) };
     } catch (error) {
-      at.discard(stage);
-      if (error instanceof AppError && error.code === "E_CHECK_CMD") refused = { text, error };
+      if (error instanceof AppError && error.code === "E_CHECK_CMD") refused = { text, error, byHaproxy: false };
       throw error;
     }
-    return { checkMs, writeMs: clock.monotonicMs() - startedMs - checkMs };
+  }
+
+  function putBack(error: AppError): Outcome {
+    const view = dest.look();
+    const { text } = view;
+    const running = deps.records.running(resource.dest);
+    if (text === undefined || running === undefined || running === text) {
+      const hint = `${resource.dest} stays, since the file before it is not known; the reload is tried again`;
+      return { result: "failed", error: new AppError(error.code, error.message, { hint }) };
+    }
+    keepRefused(view.stage(text), resource.dest, error.message);
+    view.swap(view.stage(running), running);
+    records.update(resource.dest, { applied: true, addressesOnly: false });
+    const hint = `what HAProxy runs is at ${resource.dest} again; the new file is kept at ${resource.dest}.refused, and not tried again until something changes`;
+    refused = { text, error: new AppError(error.code, error.message, { hint }), byHaproxy: true };
+    return { result: "failed", error: refused.error };
   }
 
   function settle(keys: readonly string[]): void {
@@ -124,10 +148,15 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
         return outcomeOf(error, options.missing);
       }
     },
+    putBack(error) {
+      try {
+        return putBack(error);
+      } catch (second) {
+        return outcomeOf(second, options.missing);
+      }
+    },
   };
 }
-
-const CURRENT: Outcome = { result: "current" };
 
 function outcomeOf(error: unknown, missing: Missing): Outcome {
   if (!(error instanceof AppError)) {

@@ -8,13 +8,18 @@ export interface DestRecord {
   readonly dest: string;
   /** False from before the rename until a reload succeeded: what runs may not be what is at dest. */
   readonly applied: boolean;
+  /** Where `applied` is false: what runs differs from dest in addresses of servers at the most. */
+  readonly addressesOnly: boolean;
   /** Wall clock of the last reload that succeeded, ms; 0 when there was none. */
   readonly reloadedAtMs: number;
   /** Since when the guard holds a render back, wall clock ms; 0 when it does not. */
   readonly heldSinceMs: number;
 }
 
-/** The state folder: one small file per dest, and the keys of its last render beside it. */
+/** A configuration may hold passwords, and dest may be closed to others: so is its copy. */
+const RUNNING_MODE = 0o600;
+
+/** The state folder: one small file per dest, and beside it the keys of its last render and what HAProxy runs. */
 export interface Records {
   get(dest: string): DestRecord;
   /** Writes only when something differs. */
@@ -22,6 +27,9 @@ export interface Records {
   /** The keys of the last render that was let through; undefined when there was none. */
   keys(dest: string): readonly string[] | undefined;
   setKeys(dest: string, keys: readonly string[]): void;
+  /** The text that HAProxy is known to run; undefined when that is not known. */
+  running(dest: string): string | undefined;
+  setRunning(dest: string, text: string): void;
   /** Forgets what is in memory, so that what another process wrote is seen. */
   refresh(dest: string): void;
 }
@@ -34,6 +42,7 @@ export function openRecords(folder: string, options: { readonly readOnly: boolea
   if (!options.readOnly) attempt(folder, () => mkdirSync(folder, { recursive: true, mode: 0o755 }));
   const records = new Map<string, DestRecord>();
   const keyLists = new Map<string, readonly string[] | undefined>();
+  const runningTexts = new Map<string, string | undefined>();
   const path = (dest: string, ending: string) => join(folder, `${fileName(dest)}.${ending}`);
 
   function get(dest: string): DestRecord {
@@ -72,9 +81,19 @@ export function openRecords(folder: string, options: { readonly readOnly: boolea
       attempt(folder, () => replaceFile(path(dest, "keys"), now.map((key) => `${key}\n`).join(""), { fsync: false }));
       keyLists.set(dest, [...now]);
     },
+    running(dest) {
+      if (!runningTexts.has(dest)) runningTexts.set(dest, readIfThere(path(dest, "running")));
+      return runningTexts.get(dest);
+    },
+    setRunning(dest, text) {
+      if (options.readOnly || runningTexts.get(dest) === text) return;
+      attempt(folder, () => replaceFile(path(dest, "running"), text, { mode: RUNNING_MODE, fsync: false }));
+      runningTexts.set(dest, text);
+    },
     refresh(dest) {
       records.delete(dest);
       keyLists.delete(dest);
+      runningTexts.delete(dest);
     },
   };
 }
@@ -86,7 +105,7 @@ function fileName(dest: string): string {
 
 /** A record that is there but cannot be read may hide a reload that is due, so one is made due. */
 function parseRecord(dest: string, text: string | undefined): DestRecord {
-  const none: DestRecord = { dest, applied: true, reloadedAtMs: 0, heldSinceMs: 0 };
+  const none: DestRecord = { dest, applied: true, addressesOnly: false, reloadedAtMs: 0, heldSinceMs: 0 };
   if (text === undefined) return none;
   let json: Partial<Record<keyof DestRecord, unknown>>;
   try {
@@ -97,6 +116,7 @@ function parseRecord(dest: string, text: string | undefined): DestRecord {
   return {
     dest,
     applied: json.applied === true,
+    addressesOnly: json.addressesOnly === true,
     reloadedAtMs: Number(json.reloadedAtMs) || 0,
     heldSinceMs: Number(json.heldSinceMs) || 0,
   };

@@ -1,52 +1,56 @@
+import { readFileSync } from "node:fs";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
+import type { Haproxy, ReloadOutcome } from "../core/haproxy.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TemplateResource } from "../core/resource.ts";
-import { type Backoff, createBackoff } from "../lib/backoff.ts";
 import { formatMs } from "../lib/duration.ts";
 import { runCommand } from "../lib/exec.ts";
-import { commandLine } from "./command-line.ts";
 import type { Records } from "./records.ts";
+import { groupReloads, type ReloadGroup } from "./reload-groups.ts";
+import { isHeldUp } from "./reload-hold.ts";
 
-/** How soon a failed reload is tried again, ms. */
-const RETRY = { firstMs: 1_000, maxMs: 30_000 };
+/** A reload that did not succeed. */
+export interface ReloadFailure {
+  readonly error: AppError;
+  /** Whose dest HAProxy does not take; empty where it cannot be told, and the reload is tried again. */
+  readonly refused: readonly TemplateResource[];
+}
 
-/** Makes what runs agree with what is at dest, by `reload_cmd`, until it has succeeded. */
+/** Makes what runs agree with what is at dest, by a reload, until it has succeeded. */
 export interface Reloader {
   /** A new file is at this dest: an earlier failure says nothing about it, so its reload is due at once. */
   changed(resource: TemplateResource): void;
   /** How long until a reload may run, ms (0: now); undefined when none is outstanding. */
   dueInMs(): number | undefined;
-  /** Runs each reload command that is due once; resolves to the errors. `call.signal` ends a running command. */
-  runDue(call: Call): Promise<readonly AppError[]>;
+  /** Runs each reload that is due once; resolves to what failed. `call.signal` ends a running command. */
+  runDue(call: Call): Promise<readonly ReloadFailure[]>;
 }
 
-/** One reload command and the resources that share it. */
-interface Group {
-  readonly line: string;
-  readonly resources: readonly TemplateResource[];
-  readonly backoff: Backoff;
-  retryAtMs: number;
+/** What the reloader works with. */
+export interface ReloaderDeps {
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Those that read this resource's dest; undefined where none is named. */
+  readonly haproxyOf: (resource: TemplateResource) => Haproxy | undefined;
 }
 
 /** What is outstanding is read from `records`, so a reload that a killed process owed is found here again. */
-export function createReloader(
-  resources: readonly TemplateResource[],
-  deps: { readonly records: Records; readonly clock: Clock; readonly logger: Logger },
-): Reloader {
+export function createReloader(resources: readonly TemplateResource[], deps: ReloaderDeps): Reloader {
   const { records, clock, logger } = deps;
-  const groups = groupByCommand(resources);
+  const groups = groupReloads(resources, deps.haproxyOf);
 
-  function outstanding(group: Group): readonly TemplateResource[] {
+  function outstanding(group: ReloadGroup): readonly TemplateResource[] {
     return group.resources.filter((resource) => !records.get(resource.dest).applied);
   }
 
-  function groupDueInMs(group: Group): number | undefined {
+  function groupDueInMs(group: ReloadGroup): number | undefined {
     const owing = outstanding(group);
     if (owing.length === 0) return undefined;
     const throttle = Math.max(...owing.map((resource) => throttledForMs(resource)));
-    return Math.max(0, throttle, group.retryAtMs - clock.monotonicMs());
+    return Math.max(0, throttle, group.notBeforeMs - clock.monotonicMs());
   }
 
   /** A wall clock that was set back must not make the wait longer than the interval itself. */
@@ -56,27 +60,57 @@ export function createReloader(
     return Math.min(left, minReloadIntervalMs);
   }
 
-  async function reload(group: Group, call: Call): Promise<AppError | undefined> {
+  async function reload(group: ReloadGroup, call: Call): Promise<ReloadFailure | undefined> {
     const owing = outstanding(group);
     const names = owing.map((resource) => resource.name).join(", ");
     const timeoutMs = Math.max(...owing.map((resource) => resource.reloadTimeoutMs));
-    const result = await runCommand(group.line, { signal: call.signal, timeoutMs });
-    if (result.ok) {
-      for (const { dest } of owing) records.update(dest, { applied: true, reloadedAtMs: clock.wallMs() });
+    const texts = new Map(owing.map(({ dest }) => [dest, readDest(dest)]));
+    const startedMs = clock.monotonicMs();
+    const outcome = await carryOut(group, { texts: [...texts.values()], signal: call.signal, timeoutMs });
+    if (outcome.result === "loaded") {
+      for (const [dest, text] of texts) {
+        if (group.haproxy !== undefined) records.setRunning(dest, text);
+        records.update(dest, { applied: true, addressesOnly: false, reloadedAtMs: clock.wallMs() });
+      }
       group.backoff.reset();
-      group.retryAtMs = 0;
-      logger.info("reloaded", { resource: names, command: group.line, took: formatMs(result.tookMs) });
+      group.notBeforeMs = 0;
+      const took = formatMs(clock.monotonicMs() - startedMs);
+      logger.info("reloaded", { resource: names, command: group.line, took });
+      for (const note of outcome.notes) logger.info(note, { resource: names });
       return undefined;
     }
+    return fail(group, { outcome, names, owing });
+  }
+
+  function fail(
+    group: ReloadGroup,
+    { outcome, names, owing }: { outcome: Failed; names: string; owing: readonly TemplateResource[] },
+  ): ReloadFailure {
+    const what = group.line === undefined ? `the reload for ${names}` : `reload_cmd of ${names}`;
     const waitMs = group.backoff.next();
-    group.retryAtMs = clock.monotonicMs() + waitMs;
-    return new AppError(
-      "E_RELOAD",
-      `reload_cmd of ${names} failed (${result.ending}): ${result.output || "it printed nothing"}`,
-      {
-        hint: `the new file is at dest but not in force; the reload is tried again in ${formatMs(waitMs)} or at the next run`,
-      },
-    );
+    group.notBeforeMs = clock.monotonicMs() + waitMs;
+    if (outcome.result === "refused") {
+      const text = `${what}: HAProxy did not take the new file and goes on with the one before: ${outcome.says}`;
+      return { error: new AppError("E_RELOAD", text), refused: owing };
+    }
+    const hint = `the new file is at dest but not in force; the reload is tried again in ${formatMs(waitMs)} or at the next run`;
+    return { error: new AppError("E_RELOAD", `${what} failed: ${outcome.says}`, { hint }), refused: [] };
+  }
+
+  async function carryOut(
+    group: ReloadGroup,
+    { texts, ...call }: Call & { readonly texts: readonly string[]; readonly timeoutMs: number },
+  ): Promise<ReloadOutcome> {
+    const { line, haproxy } = group;
+    const command = line === undefined ? undefined : (within: Call) => runReload(line, { ...call, ...within });
+    try {
+      if (haproxy !== undefined) return await haproxy.reload({ texts, command }, call);
+      await command?.(call);
+      return { result: "loaded", notes: [] };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { result: "unclear", says: error.message };
+    }
   }
 
   return {
@@ -84,7 +118,7 @@ export function createReloader(
       for (const group of groups) {
         if (!group.resources.includes(resource)) continue;
         group.backoff.reset();
-        group.retryAtMs = 0;
+        group.notBeforeMs = 0;
       }
     },
     dueInMs() {
@@ -92,29 +126,28 @@ export function createReloader(
       return waits.length === 0 ? undefined : Math.min(...waits);
     },
     async runDue(call) {
-      const errors: AppError[] = [];
+      const failures: ReloadFailure[] = [];
       for (const group of groups) {
-        if (groupDueInMs(group) !== 0) continue;
-        const error = await reload(group, call);
-        if (error !== undefined) errors.push(error);
+        if (groupDueInMs(group) !== 0 || (await isHeldUp(group, call, deps))) continue;
+        const failure = await reload(group, call);
+        if (failure !== undefined) failures.push(failure);
       }
-      return errors;
+      return failures;
     },
   };
 }
 
-/** `{{src}}` in a reload command is dest: the stage has been renamed away by then. */
-function groupByCommand(resources: readonly TemplateResource[]): readonly Group[] {
-  const byLine = new Map<string, TemplateResource[]>();
-  for (const resource of resources) {
-    if (resource.reloadCmd === undefined) continue;
-    const line = commandLine(resource.reloadCmd, { src: resource.dest, dest: resource.dest });
-    byLine.set(line, [...(byLine.get(line) ?? []), resource]);
+type Failed = Exclude<ReloadOutcome, { readonly result: "loaded" }>;
+
+async function runReload(line: string, call: Call & { readonly timeoutMs: number }): Promise<void> {
+  const result = await runCommand(line, call);
+  if (!result.ok) throw new AppError("E_RELOAD", `${result.ending}: ${result.output || "it printed nothing"}`);
+}
+
+function readDest(dest: string): string {
+  try {
+    return readFileSync(dest, "utf8");
+  } catch (error) {
+    throw new AppError("E_FILE", `reading ${dest} before the reload`, { cause: error });
   }
-  return [...byLine].map(([line, members]) => ({
-    line,
-    resources: members,
-    backoff: createBackoff(RETRY),
-    retryAtMs: 0,
-  }));
 }

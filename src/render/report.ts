@@ -1,13 +1,17 @@
 import { type AppError, errorText } from "../core/errors.ts";
+import type { ApplyPlan } from "../core/haproxy.ts";
 import type { LogFields, Logger } from "../core/logger.ts";
 import type { TemplateResource } from "../core/resource.ts";
 import { formatMs } from "../lib/duration.ts";
-import type { Outcome } from "./outcome.ts";
+import type { AgreeTell } from "./agree.ts";
+import type { InForce, Outcome } from "./outcome.ts";
 
 /** Says what a pass did, once per change of state: a resource that fails on and on is reported once. */
 export interface Report {
   outcome(resource: TemplateResource, outcome: Outcome): void;
   warnings(resource: TemplateResource, warnings: readonly string[]): void;
+  /** What was found when HAProxy was compared with its file. */
+  agreement(resource: TemplateResource): AgreeTell;
   reloadFailures(errors: readonly AppError[]): void;
   /** A one-shot run ends while a reload is put off by `min_reload_interval`. */
   deferred(dueInMs: number): void;
@@ -15,6 +19,9 @@ export interface Report {
 
 /** How many vanished keys a log line names. */
 const NAMED_KEYS = 10;
+
+/** How many commands, reasons or differences a log line names. */
+const NAMED_LINES = 5;
 
 /** A report that writes to the log. */
 export function createReport(logger: Logger): Report {
@@ -27,6 +34,21 @@ export function createReport(logger: Logger): Report {
     say();
   }
 
+  function tellInForce(name: string, inForce: InForce): void {
+    if (inForce.how === "reload") {
+      logger.info(`reload, because: ${someOf(inForce.because)}`, { resource: name });
+      return;
+    }
+    const steps = inForce.steps.length === 0 ? "nothing that HAProxy reads has changed" : someOf(inForce.steps);
+    logger.info(`in force without reload: ${steps}`, { resource: name, took: formatMs(inForce.applyMs) });
+  }
+
+  function tellPlan(name: string, plan: ApplyPlan): void {
+    const [how, lines] = plan.how === "reload" ? ["reload, because", plan.because] : ["without reload", plan.steps];
+    for (const line of lines) logger.info(`${how}: ${line}`, { resource: name });
+    if (lines.length === 0) logger.info(`${how}: nothing that HAProxy reads would change`, { resource: name });
+  }
+
   return {
     outcome(resource, outcome) {
       const { name, dest } = resource;
@@ -37,9 +59,11 @@ export function createReport(logger: Logger): Report {
         case "changed":
           lastTrouble.delete(name);
           logger.info(`wrote ${dest}`, { resource: name, ...timesOf(outcome) });
+          if (outcome.inForce !== undefined) tellInForce(name, outcome.inForce);
           return;
         case "would-change":
           logger.info(`would write ${dest}`, { resource: name });
+          if (outcome.plan !== undefined) tellPlan(name, outcome.plan);
           return;
         case "held":
           trouble(name, outcome.reason, () =>
@@ -60,6 +84,14 @@ export function createReport(logger: Logger): Report {
       for (const warning of warnings) if (!before?.has(warning)) logger.warn(warning, { resource: resource.name });
       lastWarnings.set(resource.name, new Set(warnings));
     },
+    agreement: ({ name, dest }) => ({
+      mended: (differences) =>
+        logger.warn(`HAProxy did not run what is at ${dest}, and does now: ${someOf(differences)}`, { resource: name }),
+      left: (differences) =>
+        logger.warn(`HAProxy does not run what is at ${dest}: ${someOf(differences)}`, { resource: name }),
+      unasked: (error) =>
+        trouble(name, errorText(error), () => logger.warn(errorText(error), failedFields(name, error))),
+    }),
     reloadFailures(errors) {
       for (const error of errors) logger.error(errorText(error), { hint: error.hint });
     },
@@ -70,6 +102,11 @@ export function createReport(logger: Logger): Report {
       });
     },
   };
+}
+
+function someOf(lines: readonly string[]): string {
+  const more = lines.length - NAMED_LINES;
+  return `${lines.slice(0, NAMED_LINES).join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
 function timesOf(outcome: { renderMs: number; checkMs: number; writeMs: number }): LogFields {

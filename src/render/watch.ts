@@ -7,6 +7,7 @@ import { createWake } from "../lib/wake.ts";
 import { isGood, type Outcome } from "./outcome.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { prefixesOf } from "./prefixes.ts";
+import { putBack } from "./put-back.ts";
 import type { Reloader } from "./reloader.ts";
 import type { Report } from "./report.ts";
 import { dueAtMs } from "./schedule.ts";
@@ -81,7 +82,7 @@ export async function watch(deps: WatchDeps, signal: AbortSignal): Promise<void>
         if (!signal.aborted && isDue(member, deps)) await pass(member, snapshots, deps);
       }
       if (!signal.aborted && !deps.syncOnly) {
-        deps.report.reloadFailures(await deps.reloader.runDue({ signal: deps.hardStop }));
+        await reloadDue(members, deps);
       }
       announce();
     }
@@ -138,6 +139,15 @@ async function pass(member: Member, snapshots: ReadonlyMap<string, Snapshot>, de
   else member.retryAtMs = deps.clock.monotonicMs() + member.backoff.next();
 }
 
+async function reloadDue(members: readonly Member[], deps: WatchDeps): Promise<void> {
+  const failures = await deps.reloader.runDue({ signal: deps.hardStop });
+  for (const { pipeline, outcome } of putBack(failures, deps)) {
+    const member = members.find((one) => one.pipeline === pipeline);
+    if (member !== undefined) member.outcome = outcome;
+    deps.report.outcome(pipeline.resource, outcome);
+  }
+}
+
 /** How long the loop may sleep, ms; undefined: until something happens. */
 function idleMs(deps: WatchDeps, members: readonly Member[]): number | undefined {
   const nowMs = deps.clock.monotonicMs();
@@ -152,9 +162,9 @@ function createAnnouncer(deps: WatchDeps, members: readonly Member[]): () => voi
   let ready = false;
   return () => {
     const bad = members.filter((member) => member.outcome === undefined || !isGood(member.outcome));
-    const reloadDue = !deps.syncOnly && deps.reloader.dueInMs() !== undefined;
+    const isReloadDue = !deps.syncOnly && deps.reloader.dueInMs() !== undefined;
     deps.supervisor.turned();
-    if (!ready && bad.length === 0 && !reloadDue) {
+    if (!ready && bad.length === 0 && !isReloadDue) {
       ready = true;
       deps.supervisor.ready();
     }
@@ -162,6 +172,6 @@ function createAnnouncer(deps: WatchDeps, members: readonly Member[]): () => voi
       (member) => `${member.pipeline.resource.name} ${member.outcome?.result ?? "not read yet"}`,
     );
     const parts = [`${members.length - bad.length} of ${members.length} resources current`, ...troubled];
-    deps.supervisor.status([...parts, ...(reloadDue ? ["a reload is outstanding"] : [])].join("; "));
+    deps.supervisor.status([...parts, ...(isReloadDue ? ["a reload is outstanding"] : [])].join("; "));
   };
 }

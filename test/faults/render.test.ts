@@ -62,7 +62,7 @@ test("a reload that fails is tried again until it succeeds, though nothing chang
   const one = await memcachedThatSays("one");
   await stage.publish(one);
   const render = stage.start();
-  await untilLogged(render, /reload_cmd of t failed \(exit code 1\)/);
+  await untilLogged(render, /reload_cmd of t failed: exit code 1/);
   expect(stage.read()).toContain(one);
   await expect(stage.answer()).rejects.toThrow();
   rmSync(stage.reloadBroken);
