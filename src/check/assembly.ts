@@ -34,6 +34,8 @@ export interface GroupDeps {
   readonly onStatus?: (read: () => GroupStatus) => void;
   /** Is given, once, where the agent port finds what to answer while the group runs. */
   readonly onStanding?: (source: StandingSource) => void;
+  /** Names of the servers that were once listed; kept from one run of a tag to its next. */
+  readonly onceListed?: Set<string>;
   /** With `--manual-recovery`: who was down stays down. */
   readonly latch?: Latch;
 }
@@ -119,7 +121,9 @@ export function assemble(options: GroupOptions, deps: GroupDeps, supervision: Su
     roster.renew().catch(fail);
   });
   const identity = { kind: checker.kind, tag, exclusive: exclusive !== undefined, publishes: store !== undefined };
-  deps.onStanding?.(createStandings({ roster, published: publishedNow, latch, fail }));
+  deps.onStanding?.(
+    createStandings({ roster, published: publishedNow, latch, fail, seen: deps.onceListed ?? new Set() }),
+  );
   deps.onStatus?.(() => readStatus({ ...identity, members, publication, leadership, split, counters }));
   const pulse = { pulseMs, clock, signal, members, published: publishedNow, searching: () => chooser.searching };
   return {

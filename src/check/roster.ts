@@ -8,6 +8,8 @@ import { createMember, type Member, type MemberContext } from "./member.ts";
 /** The targets of a group, in order of preference, as the checker finds them. */
 export interface Roster {
   readonly members: readonly Member[];
+  /** The checker has told which there are: who is not among them is none. */
+  readonly isKnown: boolean;
   /**
    * Asks the checker for its targets, opens new ones, closes those that are gone. When it cannot be told which
    * there are the known ones stay: they do not depend on whoever lists them. Rejects with E_USAGE and
@@ -91,6 +93,9 @@ export function createRoster(context: RosterContext): Roster {
   return {
     get members() {
       return members;
+    },
+    get isKnown() {
+      return listed !== undefined;
     },
     refresh: join,
     renew() {

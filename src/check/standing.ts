@@ -11,6 +11,8 @@ export interface StandingParts {
   readonly published: () => readonly string[];
   readonly latch: Latch | undefined;
   readonly fail: (error: unknown) => void;
+  /** Names of the servers that were once listed; those that are listed now are added. */
+  readonly seen: Set<string>;
 }
 
 /** Who speaks for a tag of which nothing is published: whoever is best off. */
@@ -20,10 +22,9 @@ const BEST_FIRST: readonly Health[] = ["up", "unseen", "drain", "down"];
 const MOST_REMEMBERED = 1_000;
 
 /** Looked up at the moment of the question. */
-export function createStandings({ roster, published, latch, fail }: StandingParts): StandingSource {
+export function createStandings({ roster, published, latch, fail, seen }: StandingParts): StandingSource {
   let listed: readonly Member[] = [];
   let byName: ReadonlyMap<string, Member> = new Map();
-  const seen = new Set<string>();
 
   function find(name: string): Member | undefined {
     if (roster.members !== listed) {
@@ -43,7 +44,7 @@ export function createStandings({ roster, published, latch, fail }: StandingPart
   const look = (member: Member | undefined) => (member === undefined ? undefined : standingOf(member, latch));
   return {
     ofTag: () => look(ofTag()),
-    ofServer: (name) => look(find(name)) ?? (seen.has(name) ? "gone" : undefined),
+    ofServer: (name) => look(find(name)) ?? (roster.isKnown && seen.has(name) ? "gone" : undefined),
     get count() {
       return roster.members.length;
     },
