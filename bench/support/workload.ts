@@ -9,24 +9,39 @@ export const PREFIX = "haproxy/memcached/";
 /** Consul takes this many operations in one transaction (HTTP API, "Transactions"). */
 const TXN_OPS = 64;
 
+/** What the entries of a benchmark have in common. */
+export interface Entries {
+  readonly port: number;
+  readonly proxyport: (i: number) => number;
+  readonly firstHost: string;
+}
+
+/** Nobody connects to these. */
+const FOR_SHOW: Entries = { port: 11_211, proxyport: () => 16_211, firstHost: "10.0.0.1" };
+
+/** The name of the `i`-th entry, and the last part of its key. */
+export function entryName(i: number): string {
+  return `mem${String(i).padStart(5, "0")}`;
+}
+
 /** The value of the `i`-th key; `host` is what changes. */
-export function entryValue(i: number, host: string): string {
-  return JSON.stringify({ name: `mem${String(i).padStart(5, "0")}`, host, port: 11_211, proxyport: 16_211 });
+export function entryValue(i: number, host: string, { port, proxyport }: Entries = FOR_SHOW): string {
+  return JSON.stringify({ name: entryName(i), host, port, proxyport: proxyport(i) });
 }
 
 /** The `i`-th key. */
 export function entryKeyAt(i: number): string {
-  return `${PREFIX}mem${String(i).padStart(5, "0")}`;
+  return `${PREFIX}${entryName(i)}`;
 }
 
 /** Puts `count` entries into Consul. */
-export async function fill(consul: Consul, count: number): Promise<void> {
+export async function fill(consul: Consul, count: number, entries: Entries = FOR_SHOW): Promise<void> {
   for (let from = 0; from < count; from += TXN_OPS) {
     const ops = Array.from({ length: Math.min(TXN_OPS, count - from) }, (_, i) => ({
       KV: {
         Verb: "set",
         Key: entryKeyAt(from + i),
-        Value: Buffer.from(entryValue(from + i, "10.0.0.1")).toString("base64"),
+        Value: Buffer.from(entryValue(from + i, entries.firstHost, entries)).toString("base64"),
       },
     }));
     const response = await consul.request("/v1/txn", { method: "PUT", body: JSON.stringify(ops) });
@@ -36,7 +51,10 @@ export async function fill(consul: Consul, count: number): Promise<void> {
 }
 
 /** Writes values over one kept connection; resolves when Consul has answered. */
-export function createWriter(consul: Consul): { put(i: number, host: string): Promise<void>; close(): void } {
+export function createWriter(
+  consul: Consul,
+  entries: Entries = FOR_SHOW,
+): { put(i: number, host: string): Promise<void>; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   return {
     put: (i, host) =>
@@ -45,7 +63,7 @@ export function createWriter(consul: Consul): { put(i: number, host: string): Pr
         const put = request({ host: consul.address, port: consul.port, path, method: "PUT", agent }, (response) => {
           response.resume().on("end", resolve);
         });
-        put.on("error", reject).end(entryValue(i, host));
+        put.on("error", reject).end(entryValue(i, host, entries));
       }),
     close: () => agent.destroy(),
   };
