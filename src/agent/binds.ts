@@ -7,6 +7,9 @@ export type AgentBind = { readonly host: string; readonly port: number } | { rea
 /** All interfaces: IPv6 with IPv4 in it, or IPv4 alone where the machine has no IPv6. */
 export const EVERYWHERE = "*";
 
+/** unix(7); what is longer is cut off without a word, and another file made. */
+const MOST_PATH_BYTES = 107;
+
 const HINT = "write an address, [address]:port, * for all interfaces, or unix:/path; several with commas between them";
 
 /**
@@ -25,7 +28,7 @@ export function parseBinds(port: number | undefined, bind: string): readonly Age
 
 function parseBind(word: string, port: number | undefined): AgentBind | undefined {
   const path = /^(?:unix[:@])?(\/.+)$/.exec(word)?.[1];
-  if (path !== undefined) return { path };
+  if (path !== undefined) return { path: checkedPath(path) };
   const parts = /^(?:\[(?<ip6>[^\]]+)\]|(?<name>\*|[^:[\]]+))(?::(?<port>\d{1,5}))?$/.exec(word)?.groups;
   const host = parts?.["ip6"] ?? parts?.["name"] ?? word;
   if (host !== EVERYWHERE && !isHost(host)) {
@@ -36,4 +39,11 @@ function parseBind(word: string, port: number | undefined): AgentBind | undefine
     throw new AppError("E_USAGE", `--agent-bind: ${own} in "${word}" is not a port`);
   }
   return own === undefined ? undefined : { host, port: own };
+}
+
+function checkedPath(path: string): string {
+  if (Buffer.byteLength(path) <= MOST_PATH_BYTES) return path;
+  throw new AppError("E_USAGE", `--agent-bind: ${path} is longer than a socket's path may be`, {
+    hint: `choose one of at most ${MOST_PATH_BYTES} bytes`,
+  });
 }

@@ -1,4 +1,4 @@
-import { chmodSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { AppError } from "../core/errors.ts";
 import { type AgentBind, EVERYWHERE } from "./binds.ts";
@@ -20,11 +20,12 @@ export async function listen(bind: AgentBind, onConnection: (socket: Socket) => 
   const server = createServer({ allowHalfOpen: true }, onConnection);
   try {
     await start(server, bind);
+    if ("path" in bind) chmodSync(bind.path, SOCKET_MODE);
+    return server;
   } catch (error) {
+    server.close();
     throw refused(error, bind);
   }
-  if ("path" in bind) chmodSync(bind.path, SOCKET_MODE);
-  return server;
 }
 
 /** `127.0.0.1:9999`, `[::1]:9999`, `unix:/run/agent.sock` */
@@ -47,7 +48,10 @@ async function start(server: Server, bind: AgentBind): Promise<void> {
 /** What may be in the way and can be helped: a socket that a killed process left, a machine without IPv6. */
 async function secondTry(bind: AgentBind, code: string | undefined): Promise<AgentBind | undefined> {
   if ("path" in bind) {
-    if (code !== "EADDRINUSE" || (await isAlive(bind.path))) return undefined;
+    if (code !== "EADDRINUSE") return undefined;
+    // a plain file refuses a connection just as an abandoned socket does
+    if (!lstatSync(bind.path).isSocket()) throw noSocket(bind.path);
+    if (await isAlive(bind.path)) return undefined;
     unlinkSync(bind.path);
     return bind;
   }
@@ -71,12 +75,19 @@ function isAlive(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // only a socket that nobody listens on refuses; anything else is not ours to remove
+    // a socket that nobody listens on refuses; anything else is not ours to remove
     socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code !== "ECONNREFUSED"));
   });
 }
 
+function noSocket(path: string): AppError {
+  return new AppError("E_CONFIG", `--agent-bind: ${path} is there already, and is no socket`, {
+    hint: "choose another path, or remove it if nobody needs it",
+  });
+}
+
 function refused(error: unknown, bind: AgentBind): AppError {
+  if (error instanceof AppError) return error;
   const where = bindName(bind);
   const flag = "path" in bind ? "--agent-bind" : "--agent-port";
   switch ((error as NodeJS.ErrnoException).code) {
@@ -86,7 +97,7 @@ function refused(error: unknown, bind: AgentBind): AppError {
       });
     case "EACCES":
       return new AppError("E_CONFIG", `${flag}: not allowed to listen on ${where}`, {
-        hint: "path" in bind ? "choose a folder that can be written" : "ports below 1024 need a privilege",
+        hint: "path" in bind ? "choose a folder that is there and can be written" : "ports below 1024 need a privilege",
       });
     case "EADDRNOTAVAIL":
       return new AppError("E_CONFIG", `--agent-bind: ${where} is not an address of this machine`);

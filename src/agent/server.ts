@@ -4,7 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AgentActivity } from "../core/status.ts";
-import { parseAllow } from "./allow.ts";
+import { type Admission, parseAllow } from "./allow.ts";
 import { type AgentBind, EVERYWHERE } from "./binds.ts";
 import { bindName, listen } from "./listen.ts";
 import { type AgentDesk, createVisits } from "./visits.ts";
@@ -38,6 +38,12 @@ const MOST_OPEN = { connections: 20_000, share: 0.75 };
 /** Where the system does not say how many files a process may have open. */
 const USUAL_FILES = 1_024;
 
+/** At the end, ms. */
+const LET_IN = { momentMs: 1, mostMs: 250 };
+
+/** The end is bounded by itself. */
+const NEVER = new AbortController().signal;
+
 /** A trouble that goes on is told once in so many ms. */
 const TELL_AGAIN_MS = 60_000;
 
@@ -50,26 +56,41 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
   const admits = parseAllow(options.allow);
   const visits = createVisits(desk, clock, mostConnections());
   const tell = createTeller(clock, logger);
+  let came = 0;
   let refused = 0;
 
   function onConnection(socket: Socket): void {
-    const from = admits === undefined ? undefined : socket.remoteAddress;
-    if (from === undefined || admits === undefined || admits(from)) {
-      visits.begin(socket);
+    came += 1;
+    visits.begin(socket);
+  }
+
+  function onStranger(socket: Socket, isAllowed: Admission): void {
+    // undefined: it has gone already
+    const from = socket.remoteAddress;
+    if (from !== undefined && isAllowed(from)) {
+      onConnection(socket);
       return;
     }
-    refused += 1;
     socket.on("error", () => {}).destroy();
+    if (from === undefined) return;
+    refused += 1;
     tell("refused", `the agent does not answer ${from}: it is not in --allow`);
+  }
+
+  function doorOf(bind: AgentBind): (socket: Socket) => void {
+    // who can open a unix socket may ask
+    if (admits === undefined || "path" in bind) return onConnection;
+    return (socket) => onStranger(socket, admits);
   }
 
   const servers: { readonly bind: AgentBind; readonly server: Server }[] = [];
   const closeAll = async () => {
+    await quiet(() => came, clock);
     await Promise.all([...servers.map(({ server }) => closed(server)), visits.end()]);
   };
   try {
     for (const bind of options.binds) {
-      const server = await listen(bind, onConnection);
+      const server = await listen(bind, doorOf(bind));
       server.on("error", (error) => tell("accept", `the agent port cannot take a connection: ${errorText(error)}`));
       servers.push({ bind, server });
     }
@@ -91,6 +112,15 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
       return closing;
     },
   };
+}
+
+/** Resolves when nobody has come for a moment: whom the system has let in, and we have not, would be cut off. */
+async function quiet(cameSoFar: () => number, clock: Clock): Promise<void> {
+  const endsMs = clock.monotonicMs() + LET_IN.mostMs;
+  for (let before = -1; before !== cameSoFar() && clock.monotonicMs() < endsMs; ) {
+    before = cameSoFar();
+    await clock.sleep(LET_IN.momentMs, NEVER);
+  }
 }
 
 function closed(server: Server): Promise<void> {

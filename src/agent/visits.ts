@@ -1,5 +1,8 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
+import { createSweeper, untilOver } from "./sweep.ts";
+import { createUnread } from "./unread.ts";
+import { firstLine, isWhole, wordsWith } from "./words.ts";
 
 /** What HAProxy asked, and who asked. */
 export interface Question {
@@ -35,52 +38,63 @@ export interface Visits {
 
 /** How long and how much. */
 const LIMITS = {
-  /** Until a question has begun and is whole, ms: HAProxy sends it with the connection. Then what came is answered. */
+  /** Until a question begins or goes on, ms: HAProxy sends it with the connection. Then what came is answered. */
   askMs: 100,
+  /** Until it is whole, ms, however steadily it comes. */
+  wholeMs: 1_000,
   /** Until a client that was answered closes its side, ms. */
   lingerMs: 2_000,
-  questionBytes: 512,
-  /** Of what is sent beside the question and thrown away; a client that goes on is cut off. */
+  /** Of what is sent beside the question and thrown away. What comes behind is left in the network, unread. */
   wasteBytes: 65_536,
-  /** When all is to end, ms. */
+  /** Clients of which something is left unread: each holds a piece of memory, so that more of them are cut off. */
+  unread: 500,
+  /** When all is to end: for questions that are there but unread, ms. */
+  readMs: 5,
+  /** For answers that are still looked for, longer than a desk is patient, ms. */
+  thinkMs: 2_000,
+  /** And then for clients to close their side, ms. */
   partingMs: 250,
 } as const;
 
-/** How often it is looked who has taken too long, ms. */
-const SWEEP_MS = 20;
-
-const LINE_END = /[\r\n\0]/;
-
 interface Visit {
   readonly socket: Socket;
+  readonly bornMs: number;
+  /** When it last did something that gives it more time. */
   sinceMs: number;
   words: string;
 }
 
 /** Holds at most `most` at a time: beyond that the oldest goes, one that was answered before one that was not. */
 export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visits {
-  /** Both in the order of their age, so that only the first ones need be looked at. */
+  /** All in the order of their age, so that only the first ones need be looked at. */
   const asking = new Map<Socket, Visit>();
+  const thinking = new Map<Socket, Visit>();
   const parting = new Map<Socket, Visit>();
-  const stop = new AbortController();
-  let sweeping = false;
-  let thinking = 0;
+  const unread = createUnread(LIMITS.unread);
+  const sweeper = createSweeper(() => counters.open > 0, sweep, clock);
   const counters = {
     answered: 0,
     dropped: 0,
     get open() {
-      return asking.size + parting.size + thinking;
+      return asking.size + thinking.size + parting.size;
     },
   };
 
   function onData(this: Socket, chunk: Buffer): void {
     const visit = asking.get(this);
     if (visit === undefined) {
-      if (this.bytesRead > LIMITS.wasteBytes) this.destroy();
+      if (this.bytesRead > LIMITS.wasteBytes) unread.leave(this);
       return;
     }
-    visit.words += chunk.toString("latin1", 0, LIMITS.questionBytes);
-    if (LINE_END.test(visit.words) || visit.words.length >= LIMITS.questionBytes) answer(visit);
+    visit.words = wordsWith(visit.words, chunk);
+    const nowMs = clock.monotonicMs();
+    if (isWhole(visit.words) || nowMs - visit.bornMs >= LIMITS.wholeMs) {
+      answer(visit);
+      return;
+    }
+    asking.delete(this);
+    visit.sinceMs = nowMs;
+    asking.set(this, visit);
   }
 
   function onEnd(this: Socket): void {
@@ -90,7 +104,9 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
 
   function onClose(this: Socket): void {
     asking.delete(this);
+    thinking.delete(this);
     parting.delete(this);
+    unread.forget(this);
   }
 
   /** The client has gone: whatever the reason, it is its own affair. */
@@ -107,9 +123,9 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
   }
 
   async function sayLater(visit: Visit, said: Promise<string>): Promise<void> {
-    thinking += 1;
+    thinking.set(visit.socket, visit);
     const line = await said;
-    thinking -= 1;
+    thinking.delete(visit.socket);
     say(visit, line);
   }
 
@@ -123,10 +139,11 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
   }
 
   function makeRoom(): void {
-    const [oldest] = parting.size > 0 ? parting.keys() : asking.keys();
+    const [oldest] = [parting, asking, thinking].find(({ size }) => size > 0)?.keys() ?? [];
+    if (oldest === undefined) return;
     counters.dropped += 1;
-    oldest?.destroy();
-    if (oldest !== undefined) onClose.call(oldest);
+    oldest.destroy();
+    onClose.call(oldest);
   }
 
   function sweep(nowMs: number): void {
@@ -134,51 +151,32 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
     for (const { socket } of olderThan(parting, nowMs - LIMITS.lingerMs)) socket.destroy();
   }
 
-  async function keepSweeping(): Promise<void> {
-    sweeping = true;
-    while (counters.open > 0 && (await slept(SWEEP_MS, clock, stop.signal))) sweep(clock.monotonicMs());
-    sweeping = false;
-  }
-
   return {
     counters,
     begin(socket) {
       if (counters.open >= most) makeRoom();
       socket.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onError);
-      const visit: Visit = { socket, sinceMs: clock.monotonicMs(), words: "" };
+      const nowMs = clock.monotonicMs();
+      const visit: Visit = { socket, bornMs: nowMs, sinceMs: nowMs, words: "" };
       if (desk.single) answer(visit);
       else asking.set(socket, visit);
-      if (!sweeping) void keepSweeping();
+      sweeper.wake();
     },
     async end() {
+      // what has come already is read first: it says who is meant
+      await untilOver(() => asking.size === 0, LIMITS.readMs, clock);
       for (const visit of [...asking.values()]) answer(visit);
-      const endsMs = clock.monotonicMs() + LIMITS.partingMs;
-      while (counters.open > 0 && clock.monotonicMs() < endsMs) await clock.sleep(5, stop.signal);
-      stop.abort(new Error("the agent port is closed"));
-      for (const socket of [...parting.keys(), ...asking.keys()]) socket.destroy();
+      await untilOver(() => thinking.size === 0, LIMITS.thinkMs, clock);
+      await untilOver(() => counters.open === 0, LIMITS.partingMs, clock);
+      sweeper.stop();
+      for (const socket of [...asking.keys(), ...thinking.keys(), ...parting.keys()]) socket.destroy();
     },
   };
-}
-
-function firstLine(words: string): string {
-  if (words === "") return "";
-  const [first = ""] = words.slice(0, LIMITS.questionBytes).split(LINE_END, 1);
-  return first.trim();
 }
 
 function* olderThan(visits: ReadonlyMap<Socket, Visit>, bornMs: number): Generator<Visit> {
   for (const visit of visits.values()) {
     if (visit.sinceMs > bornMs) return;
     yield visit;
-  }
-}
-
-/** False: the signal aborted. */
-async function slept(ms: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  try {
-    await clock.sleep(ms, signal);
-    return true;
-  } catch {
-    return false;
   }
 }
