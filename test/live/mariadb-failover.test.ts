@@ -19,9 +19,6 @@ import { tempDir } from "../support/temp-dir.ts";
 const TAG = "slave3301";
 const KEY = `haproxy/mysqlslave/${TAG}`;
 
-/** A replica comes back from kill -9 with the position that it had. */
-const CRASH_SAFE = ["innodb_flush_log_at_trx_commit=2"];
-
 /** A group over a store, and every state of its entry. */
 interface Running {
   /** The servers that were published, one after the other, since the beginning or the last {@link forget}. */
@@ -104,7 +101,7 @@ function nameOf(value: string | undefined): string | undefined {
 
 /** A master with two replicas, the first of which is published. */
 async function stage(values: OptionValues = {}, storeOptions?: StoreOptions) {
-  const { master, replicas } = await replicationSet(2, CRASH_SAFE);
+  const { master, replicas } = await replicationSet(2);
   const [one, two] = replicas as [Mariadb, Mariadb];
   const checker = await start(optionsFor(master, values), storeOptions);
   await checker.untilPublished(one);

@@ -53,11 +53,11 @@ describe("a replica of a living master", () => {
   test("that lags by more than --max-lag is down, and a makeshift with its lag", async () => {
     await replica.sql("STOP SLAVE SQL_THREAD");
     await master.sql("SET timestamp=unix_timestamp()-600", "INSERT INTO t.a VALUES(7)");
-    const locked = replica.sql("LOCK TABLES t.a READ", "DO SLEEP(1.5)");
+    const release = await replica.hold("LOCK TABLES t.a READ");
     await replica.sql("START SLAVE");
     const verdict = await watch.until(replica, /lag 6\d\d s is more than 30 s/);
     expect(verdict).toMatchObject({ state: "down", makeshift: [expect.any(Number)] });
-    await locked;
+    await release();
     await watch.until(replica, "up");
   });
 

@@ -5,7 +5,7 @@ import { createConnection } from "mysql2/promise";
 import { eventually } from "./eventually.ts";
 import { launch } from "./launch.ts";
 import { loopbackPrefix } from "./loopback.ts";
-import { BASE_CONFIG, CACHE, type MariadbRow, templateDataDir } from "./mariadb.ts";
+import { BASE_CONFIG, CACHE, hold, type MariadbRow, templateDataDir } from "./mariadb.ts";
 import { type Server, startServer } from "./server.ts";
 import { tempDir } from "./temp-dir.ts";
 
@@ -69,7 +69,7 @@ async function startNode(address: string, all: readonly string[], template: stri
   });
   const more = {
     sql,
-    hold: (...statements: readonly string[]) => hold(address, statements),
+    hold: (...statements: readonly string[]) => hold({ host: address, port: PORT }, statements),
     stateWord: () => stateWord(sql),
     wipe() {
       rmSync(join(dir, "data"), { recursive: true });
@@ -101,13 +101,6 @@ async function run(host: string, statements: readonly string[]): Promise<readonl
   } finally {
     connection.destroy();
   }
-}
-
-async function hold(host: string, statements: readonly string[]): Promise<() => Promise<void>> {
-  const connection = await createConnection({ host, port: PORT, user: "admin", password: "admin" });
-  connection.on("error", () => {});
-  for (const statement of statements) await connection.query(statement);
-  return () => connection.end();
 }
 
 /** All begin with the same data and the same view of who belongs to the cluster: no transfer, and they find one another at once. */

@@ -61,7 +61,9 @@ export function watchReplicas(master: Place, values: OptionValues = {}): AskedSe
     until: (server, wanted) =>
       eventually(`${server.address} is ${String(wanted)}`, async () => {
         const found = await verdict(server);
-        return (wanted === "up" ? found.state === "up" : wanted.test(found.reason)) && found;
+        if (wanted === "up" ? found.state === "up" : wanted.test(found.reason)) return found;
+        // What `eventually` shows when its time is over.
+        throw new Error(`${found.state}: ${found.reason}`);
       }),
   };
 }
