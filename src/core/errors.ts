@@ -12,6 +12,7 @@ export type ErrorCode =
   | "E_STORE_INVALID"
   | "E_CHECK_CMD"
   | "E_RELOAD"
+  | "E_HAPROXY"
   | "E_FILE"
   | "E_TIMEOUT"
   | "E_INTERNAL";
@@ -34,6 +35,7 @@ const TRAITS: Readonly<Record<ErrorCode, CodeTraits>> = {
   E_STORE_INVALID: { exitCode: 1, retryable: true },
   E_CHECK_CMD: { exitCode: 1, retryable: false },
   E_RELOAD: { exitCode: 1, retryable: true },
+  E_HAPROXY: { exitCode: 1, retryable: true },
   E_FILE: { exitCode: 1, retryable: true },
   E_TIMEOUT: { exitCode: 1, retryable: true },
   E_INTERNAL: { exitCode: 1, retryable: false },
