@@ -12,7 +12,7 @@ import { type ApplyHow, startApplySide, startEcho, untilReached } from "./suppor
 import { startFloor } from "./support/contestants.ts";
 import { followFile } from "./support/file-news.ts";
 import { percentile, summary, verdict } from "./support/stats.ts";
-import { createWriter, type Entries, entryName, fill } from "./support/workload.ts";
+import { createWriter, type Entries, entryName, fill, PREFIX } from "./support/workload.ts";
 
 const SIZES = [10, 1_000];
 const BLOCKS = 4;
@@ -84,7 +84,7 @@ function floorBlock(ground: Ground): Block {
 
 function applyBlock(ground: Ground, how: ApplyHow): Block {
   return async () => {
-    const side = await startApplySide(ground.consul, how);
+    const side = await startApplySide(ground.consul, { apply: how, prefix: PREFIX });
     const seen = (i: number, host: string) =>
       untilReached({ address: side.address, port: ground.entries.proxyport(i) }, host);
     const before = side.render.stderr().match(/reloaded/g)?.length ?? 0;

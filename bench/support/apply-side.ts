@@ -9,7 +9,6 @@ import { loopbackPrefix } from "../../test/support/loopback.ts";
 import { runProgram, startProgram, untilLogged } from "../../test/support/program.ts";
 import { releaseLater } from "../../test/support/releases.ts";
 import { tempDir } from "../../test/support/temp-dir.ts";
-import { PREFIX } from "./workload.ts";
 
 const TEMPLATES = join(import.meta.dirname, "../../templates");
 const STATS_PORT = 28_406;
@@ -27,8 +26,15 @@ export interface ApplySide {
   readonly address: string;
 }
 
+/** What is rendered, and how it gets into HAProxy. */
+export interface ApplySideOptions {
+  readonly apply: ApplyHow;
+  /** The prefix of the entries, without a slash in front. */
+  readonly prefix: string;
+}
+
 /** The shipped template and `haproxy -c`; HAProxy is a master with a worker, as systemd has it. */
-export async function startApplySide(consul: Consul, apply: ApplyHow): Promise<ApplySide> {
+export async function startApplySide(consul: Consul, { apply, prefix }: ApplySideOptions): Promise<ApplySide> {
   const dir = tempDir(`apply-${apply}`);
   const address = `${await loopbackPrefix()}.1`;
   const place = haproxyPlace(dir);
@@ -41,7 +47,7 @@ export async function startApplySide(consul: Consul, apply: ApplyHow): Promise<A
     `[template]
 src = "haproxy.cfg.hbs"
 dest = "${place.configPath}"
-keys = ["/${PREFIX}"]
+keys = ["/${prefix}"]
 check_cmd = "haproxy -c -f {{src}}"
 reload_cmd = "test ! -e ${pidFile} || kill -USR2 $(cat ${pidFile})"
 
