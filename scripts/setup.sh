@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Makes this machine ready for `npm start` (tour) or `npm test` (test): npm packages, the build, and the servers
-# that are missing. `consul` gets Consul alone and prints its path. With nothing to do it says nothing.
+# that are missing. `consul` gets Consul alone and prints its path, `haproxy-3` a HAProxy 3. With nothing to do it says
+# nothing.
 #
-#   scripts/setup.sh tour|test|consul
+#   scripts/setup.sh tour|test|consul|haproxy-3
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly MIN_NODE_MAJOR=20
 readonly CONSUL_DIR=.cache/consul
 readonly CONSUL_IN_CACHE=$CONSUL_DIR/usr/bin/consul
+readonly HAPROXY_3_DIR=.cache/haproxy-3
+readonly HAPROXY_3_IN_CACHE=$HAPROXY_3_DIR/haproxy
+# With every library it loads, the C library among them.
+readonly HAPROXY_3_PACKAGES=(haproxy libc6 libcrypt1 libgcc-s1 libjemalloc2 liblua5.4-0 libopentracing-c-wrapper0t64
+  libopentracing1 libpcre2-8-0 libssl3t64 libstdc++6 libzstd1 zlib1g)
 
 # What each purpose needs from the system, as command:package, or path:package for what is no command. A new kind of
 # server is one word here.
@@ -29,14 +35,19 @@ main() {
       check_node
       setup_servers "${TEST_NEEDS[@]}"
       setup_consul
+      setup_haproxy_3
       setup_packages
       ;;
     consul)
       setup_consul
       find_consul
       ;;
+    haproxy-3)
+      setup_haproxy_3
+      find_haproxy_3
+      ;;
     *)
-      echo "usage: scripts/setup.sh tour|test|consul" >&2
+      echo "usage: scripts/setup.sh tour|test|consul|haproxy-3" >&2
       exit 2
       ;;
   esac
@@ -144,47 +155,108 @@ TEXT
   exit 1
 }
 
-# apt runs with a source list, lists and cache of its own: the system's are only asked for the mirror's address.
-# It needs no rights for that.
 fetch_consul() {
-  local work=$PWD/$CONSUL_DIR.new mirror
+  fetch_into "$CONSUL_DIR" consul_source consul_works consul
+}
+
+consul_works() {
+  "$1/usr/bin/consul" version
+}
+
+# The last releases of Debian and of Ubuntu with a Consul of the kind our users run (1.8.7).
+consul_source() {
+  case $(distribution) in
+    ubuntu) echo "deb $(signed_by)$1 jammy universe" ;;
+    *) echo "deb $(signed_by)$1 bullseye main" ;;
+  esac
+}
+
+# --- HAProxy 3 beside the machine's own, to test with both: from the distribution's release that has it ---
+
+# Some tests are skipped without it: it is no reason to stop.
+setup_haproxy_3() {
+  find_haproxy_3 >/dev/null && return 0
+  command -v apt-get >/dev/null && step "fetching HAProxy 3 into $HAPROXY_3_DIR (apt)" fetch_haproxy_3 && return 0
+  echo "The tests with HAProxy 3 are skipped: it could not be fetched. HAPROXY_3=/path/to/haproxy names one." >&2
+}
+
+# Prints the path of the HAProxy 3 to use: $HAPROXY_3, or our own.
+find_haproxy_3() {
+  if [[ -n ${HAPROXY_3:-} ]]; then
+    command -v "$HAPROXY_3" && return 0
+    echo "HAPROXY_3=$HAPROXY_3 is not a program." >&2
+    exit 1
+  fi
+  [[ -x $HAPROXY_3_IN_CACHE ]] && echo "$PWD/$HAPROXY_3_IN_CACHE"
+}
+
+fetch_haproxy_3() {
+  fetch_into "$HAPROXY_3_DIR" haproxy_3_source haproxy_3_works "${HAPROXY_3_PACKAGES[@]}"
+}
+
+haproxy_3_source() {
+  case $(distribution) in
+    debian) echo "deb $(signed_by)$1 trixie main" ;;
+    *) return 1 ;;
+  esac
+}
+
+# Its C library is newer than the machine's, so it is started by its own loader. A master executes itself anew by its
+# name, argv[0], so that must be this script; and no command may be run in it: a shell that waits for one would take
+# the news of a worker's end away from the master it is about to become again.
+haproxy_3_works() {
+  cat >"$1/haproxy" <<'SCRIPT'
+#!/bin/sh
+root=${0%/*}
+for loader in "$root"/usr/lib/*/ld-linux*.so.*; do :; done
+exec "$loader" --argv0 "$0" --library-path "${loader%/*}" "$root/usr/sbin/haproxy" "$@"
+SCRIPT
+  chmod +x "$1/haproxy"
+  "$1/haproxy" -v
+}
+
+# --- programs of another release of this distribution, each in a folder of its own ---
+
+# fetch_into FOLDER SOURCE WORKS PACKAGE…: SOURCE prints apt's line for a mirror, WORKS says whether what was unpacked
+# runs. apt runs with a source list, lists and cache of its own: the system's are only asked for the mirror's address.
+# It needs no rights for that.
+fetch_into() {
+  local folder=$1 source=$2 works=$3 work=$PWD/$1.new mirror
+  shift 3
   for mirror in $(distribution_mirrors); do
     rm -rf "$work"
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/root"
     echo "trying $mirror"
-    if fetch_consul_from "$mirror" "$work"; then
-      rm -rf "$CONSUL_DIR"
-      mv "$work/root" "$CONSUL_DIR"
+    if "$source" "$mirror" >"$work/sources.list" && unpack_from "$work" "$@" && "$works" "$work/root"; then
+      rm -rf "$folder"
+      mv "$work/root" "$folder"
       rm -rf "$work"
       return 0
     fi
   done
   rm -rf "$work"
-  echo "no package source of this machine has Consul"
+  echo "no package source of this machine has $1"
   return 1
 }
 
-fetch_consul_from() {
-  local mirror=$1 work=$2
-  consul_source "$mirror" >"$work/sources.list"
+unpack_from() {
+  local work=$1 package
+  shift
   # Check-Valid-Until: a release that is no longer updated says that it has expired.
   local apt=(apt-get -q -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o Acquire::Check-Valid-Until=false
     -o APT::Sandbox::User="$(id -un)")
-  "${apt[@]}" update && (cd "$work" && "${apt[@]}" download consul) &&
-    dpkg -x "$work"/consul_*.deb "$work/root" && "$work/root/usr/bin/consul" version
+  "${apt[@]}" update && (cd "$work" && "${apt[@]}" download "$@") || return 1
+  for package in "$work"/*.deb; do
+    dpkg -x "$package" "$work/root" || return 1
+  done
 }
 
-# The last releases of Debian and of Ubuntu with a Consul of the kind our users run (1.8.7).
-consul_source() {
-  local keyring option=
+signed_by() {
+  local keyring
   for keyring in /usr/share/keyrings/"$(distribution)"-archive-keyring.{gpg,pgp}; do
-    [[ -e $keyring ]] && option="[signed-by=$keyring] "
+    [[ ! -e $keyring ]] || echo "[signed-by=$keyring] "
   done
-  case $(distribution) in
-    ubuntu) echo "deb ${option}$1 jammy universe" ;;
-    *) echo "deb ${option}$1 bullseye main" ;;
-  esac
 }
 
 distribution() {

@@ -32,6 +32,7 @@ const BASE_SYSTEM = [
   "sed",
   "awk",
   "touch",
+  "chmod",
 ];
 
 /**
@@ -171,7 +172,7 @@ test("a $CONSUL that is no program is an error, not a reason to look elsewhere",
 
 test("Consul is fetched with a source list, lists and a cache of its own, once", async () => {
   remove("bin/consul");
-  aptWithConsul(": >consul_1.deb");
+  aptWith(": >consul_1.deb");
   program("dpkg", `mkdir -p "$3/usr/bin"; cp ${bin}/haproxy "$3/usr/bin/consul"`);
   const { code, said } = await setup("test");
   expect(said).toMatch(/^fetching Consul into \.cache\/consul \(apt\) … \d+ s\n$/);
@@ -187,7 +188,7 @@ test("Consul is fetched with a source list, lists and a cache of its own, once",
 
 test("when Consul cannot be fetched it says where to put one, and leaves nothing half done", async () => {
   remove("bin/consul");
-  aptWithConsul("echo no network; exit 100");
+  aptWith("echo no network; exit 100");
   const { code, said } = await setup("test");
   expect(code).toBe(1);
   expect(said).toContain("no network");
@@ -195,16 +196,45 @@ test("when Consul cannot be fetched it says where to put one, and leaves nothing
   expect(readdirSync(join(checkout, ".cache"))).toEqual([]);
 });
 
+test("HAProxy 3 is fetched with its libraries, and started by its own loader", async () => {
+  aptWith(": >haproxy_3.deb; : >libc6_2.deb");
+  const loader = join(bin, "loader");
+  program("loader", 'echo "$*" >>loaded');
+  const lib = '"$3/usr/lib/some-machine"';
+  program("dpkg", `mkdir -p "$3/usr/sbin" ${lib}; cp ${loader} ${lib}/ld-linux-some.so.2`);
+  const { code, said } = await setup("haproxy-3", { HAPROXY_3: undefined });
+  const own = join(checkout, ".cache/haproxy-3/haproxy");
+  expect(said.startsWith(`${own}\n`)).toBe(true);
+  expect(said).toMatch(/\nfetching HAProxy 3 into \.cache\/haproxy-3 \(apt\) … \d+ s\n$/);
+  expect(code).toBe(0);
+  await launch(own, ["-c", "-f", "a file"], { dir: checkout }).exited;
+  const lines = readFileSync(join(checkout, "loaded"), "utf8").trim().split("\n");
+  const root = join(checkout, ".cache/haproxy-3");
+  expect(lines.at(-1)).toBe(
+    `--argv0 ${own} --library-path ${root}/usr/lib/some-machine ${root}/usr/sbin/haproxy -c -f a file`,
+  );
+  expect((await setup("haproxy-3", { HAPROXY_3: undefined })).said).toBe(`${own}\n`);
+});
+
+test("when HAProxy 3 cannot be fetched it says which tests are skipped, and goes on", async () => {
+  aptWith("echo no network; exit 100");
+  const { code, said } = await setup("test", { HAPROXY_3: undefined });
+  expect(said).toContain("no network");
+  expect(said).toContain("The tests with HAProxy 3 are skipped");
+  expect(code).toBe(0);
+  expect(readdirSync(join(checkout, ".cache"))).toEqual([]);
+});
+
 test("an unknown purpose is a usage error", async () => {
-  expect(await setup("everything")).toEqual({ code: 2, said: "usage: scripts/setup.sh tour|test|consul\n" });
+  expect(await setup("everything")).toEqual({ code: 2, said: "usage: scripts/setup.sh tour|test|consul|haproxy-3\n" });
 });
 
 /** Runs the script in the made-up machine: its exit code and all it said. */
 async function setup(
   purpose: string,
-  env: Record<string, string> = {},
+  env: Record<string, string | undefined> = {},
 ): Promise<{ code: number | null; said: string }> {
-  const own = { PATH: bin, CONSUL: undefined, ...env };
+  const own = { PATH: bin, CONSUL: undefined, HAPROXY_3: join(bin, "haproxy"), ...env };
   const run = launch(join(bin, "bash"), ["scripts/setup.sh", purpose], { dir: checkout, env: own });
   const { code } = await run.exited;
   return { code, said: run.stdout() + run.stderr() };
@@ -230,8 +260,8 @@ function aptThatInstalls(name: string): void {
   program("apt-get", `echo "apt-get $*" >>calls; ${install}`);
 }
 
-/** An apt that knows one mirror, and runs `download` when asked for Consul. */
-function aptWithConsul(download: string): void {
+/** An apt that knows one mirror, and runs `download` when asked for packages. */
+function aptWith(download: string): void {
   symlinkSync(findBinary("cp"), join(bin, "cp"));
   const answer = `*indextargets*) echo "stable main http://mirror.invalid/debian/" ;; *" download "*) ${download} ;;`;
   program("apt-get", `echo "apt-get $*" >>${checkout}/calls; case "$*" in ${answer} esac`);

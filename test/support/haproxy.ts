@@ -24,6 +24,8 @@ export interface HaproxyOptions {
   readonly place?: HaproxyPlace;
   /** `-W -S`: a master that reloads by command. */
   readonly masterWorker?: boolean;
+  /** The machine's own by default; see `haproxy-3.ts`. */
+  readonly binary?: string;
 }
 
 /** A running HAProxy. */
@@ -81,7 +83,8 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     writeConfig(typeof options.config === "string" ? options.config : options.config(place));
   }
   const masterWorker = options.masterWorker === true;
-  const start = () => startAndWait(place, masterWorker);
+  const binary = options.binary ?? "haproxy";
+  const start = () => startAndWait(place, masterWorker, binary);
   let launched = await start();
   return {
     ...place,
@@ -96,7 +99,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     writeConfig,
     async reload() {
       if (masterWorker) return reloadMaster(place.masterSocket);
-      const next = await takeOver(place, launched);
+      const next = await takeOver(place, launched, binary);
       launched = next ?? launched;
       return next !== undefined;
     },
@@ -128,9 +131,9 @@ export function cli(socket: string, command: string): Promise<string> {
   });
 }
 
-async function startAndWait(place: HaproxyPlace, masterWorker: boolean): Promise<Launched> {
+async function startAndWait(place: HaproxyPlace, masterWorker: boolean, binary: string): Promise<Launched> {
   const master = masterWorker ? ["-W", "-S", `${place.masterSocket},mode,600`] : [];
-  const launched = launch("haproxy", ["-db", ...master, "-f", place.configPath], { dir: place.dir });
+  const launched = launch(binary, ["-db", ...master, "-f", place.configPath], { dir: place.dir });
   const sockets = masterWorker ? [place.socket, place.masterSocket] : [place.socket];
   await untilReady("haproxy", launched, async () => {
     for (const socket of sockets) await cli(socket, socket === place.masterSocket ? "show proc" : "show info");
@@ -140,9 +143,9 @@ async function startAndWait(place: HaproxyPlace, masterWorker: boolean): Promise
 }
 
 /** Plain mode: a new process takes the listening sockets over from the old one's stats socket. */
-async function takeOver(place: HaproxyPlace, old: Launched): Promise<Launched | undefined> {
+async function takeOver(place: HaproxyPlace, old: Launched, binary: string): Promise<Launched | undefined> {
   const args = ["-db", "-f", place.configPath, "-x", place.socket, "-sf", `${old.pid}`];
-  const next = launch("haproxy", args, { dir: place.dir });
+  const next = launch(binary, args, { dir: place.dir });
   const answered = await eventually("the new haproxy answers, or refuses its file", async () => {
     if (!next.running) return "refused";
     return (await cli(place.socket, "show info")).includes(`\nPid: ${next.pid}\n`) && "answers";
