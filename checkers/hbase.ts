@@ -36,13 +36,13 @@ const OPTIONS: readonly OptionSpec[] = [
     name: "zk-lost-after",
     type: "duration",
     default: "15s",
-    description: "how long ZooKeeper may be out of reach until the cluster counts as down",
+    description: "how long ZooKeeper may be out of reach before the cluster counts as down",
   },
   {
     name: "server",
     type: "targets",
     argument: "h:p",
-    description: "what is published for this cluster, in a store (the first ZooKeeper by default)",
+    description: "address to publish for this cluster, where there is a store (default the first ZooKeeper)",
   },
   {
     name: "agent-port",
@@ -58,13 +58,13 @@ const OPTIONS: readonly OptionSpec[] = [
     repeatable: true,
     default: "*",
     argument: "ADDRESS,...",
-    description: "where: addresses, * for all, unix:/path",
+    description: "addresses to answer on; * for all, unix:/path for a socket",
   },
   {
     name: "manual-recovery",
     type: "boolean",
     aliases: ["manualRecovery"],
-    description: "a cluster that was down stays down until somebody says recover, also across restarts",
+    description: "a cluster that was down stays down until confd-haproxy agent recover, also across restarts",
   },
   {
     name: "on-starting",
@@ -81,7 +81,7 @@ const DEFAULT_TIMEOUT_MS = 1_000;
 /** An HBase cluster, or a region server group of it: up while ZooKeeper lists enough region servers as alive. */
 export const hbase: Checker = {
   kind: "hbase",
-  summary: "an HBase cluster whose region servers, or those of a group and of default, are alive",
+  summary: "an HBase cluster that has live region servers; of a group, if one is named",
   proxyportOffset: 10_000,
   options: OPTIONS,
   create: createService,

@@ -59,7 +59,8 @@ const OPTIONS: readonly OptionSpec[] = [
     type: "string",
     repeatable: true,
     argument: "PATH:FACTOR,...",
-    description: "what takes something off the weight, e.g. load:0.4,connections.percent/100:0.5,swap>0:0.1",
+    description:
+      "what lowers the weight: each PATH of the JSON answer, times FACTOR, e.g. load:0.4,connections.percent/100:0.5,swap>0:0.1",
   },
   { name: "maxconn-path", type: "string", argument: "PATH", description: "where the JSON answer has its maxconn" },
   ...ASKING_OPTIONS,

@@ -28,12 +28,12 @@ const OPTIONS: readonly OptionSpec[] = [
     type: "boolean",
     description: "a replica that takes writes (read_only is OFF) is not healthy",
   },
-  { name: "recurse", type: "boolean", description: "replicas of replicas as well" },
+  { name: "recurse", type: "boolean", description: "take replicas of replicas as well" },
   {
     name: "replica-port",
     type: "integer",
     argument: "PORT",
-    description: "port of replicas that do not report one (the master's port by default)",
+    description: "port of replicas that do not report one (default the master's)",
   },
   {
     name: "fallback",

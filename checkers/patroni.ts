@@ -10,20 +10,26 @@ import { parseRole, type WantedRole } from "./patroni/roles.ts";
 
 const OPTIONS: readonly OptionSpec[] = [
   { name: "tag", type: "string", default: "patroni", argument: "NAME", description: "name of this cluster" },
-  { name: "patroni-host", short: "h", type: "string", argument: "HOST", description: "the server, and its Patroni" },
+  {
+    name: "patroni-host",
+    short: "h",
+    type: "string",
+    argument: "HOST",
+    description: "host of the server and of its Patroni",
+  },
   {
     name: "pgisready-port",
     short: "r",
     type: "integer",
     aliases: ["pg-is-ready-port"],
     argument: "PORT",
-    description: "where PgBouncer, or PostgreSQL, takes connections on that server",
+    description: "port of PgBouncer, or of PostgreSQL, on that host",
   },
   {
     name: "server",
     type: "targets",
     argument: "h:p,h:p",
-    description: "instead of these two: PgBouncers of several servers, each with Patroni on the same host",
+    description: "instead of these two, for several servers: their PgBouncers, each with Patroni on the same host",
   },
   { name: "patroni-port", short: "o", type: "integer", default: 8_008, description: "port of Patroni's REST API" },
   {
@@ -39,7 +45,7 @@ const OPTIONS: readonly OptionSpec[] = [
     type: "enum",
     values: ["http", "https"],
     default: "http",
-    description: "how Patroni is asked",
+    description: "how to talk to Patroni",
   },
   { name: "patroni-ca", type: "string", argument: "PATH", description: "with https: CA of Patroni's certificate" },
   { name: "patroni-verify", type: "boolean", default: true, description: "check Patroni's certificate" },
@@ -64,7 +70,7 @@ const OPTIONS: readonly OptionSpec[] = [
     type: "string",
     aliases: ["pg-is-ready-path"],
     argument: "PATH",
-    description: "has no effect: pg_isready is not run",
+    description: "taken for the sake of old command lines, without effect: pg_isready is not run",
   },
   {
     name: "agent-port",
@@ -81,7 +87,7 @@ const OPTIONS: readonly OptionSpec[] = [
     repeatable: true,
     default: "*",
     argument: "ADDRESS,...",
-    description: "where: addresses, * for all, unix:/path",
+    description: "addresses to answer on; * for all, unix:/path for a socket",
   },
 ];
 

@@ -7,7 +7,7 @@ export const LOGIN_OPTIONS: readonly OptionSpec[] = [
     type: "string",
     required: true,
     argument: "USER",
-    description: "whom the checker logs in as, everywhere",
+    description: "user that the checker logs in as, on every server",
   },
   { name: "password", type: "string", secret: true, description: "that user's password" },
   {
@@ -20,10 +20,10 @@ export const LOGIN_OPTIONS: readonly OptionSpec[] = [
     name: "ssl-ca",
     type: "string",
     argument: "PATH",
-    description: "use TLS, with servers whose certificate this CA signed",
+    description: "use TLS; PEM of the CA that signed the servers' certificates",
   },
-  { name: "ssl-cert", type: "string", argument: "PATH", description: "the checker's own certificate" },
-  { name: "ssl-key", type: "string", argument: "PATH", description: "the key of --ssl-cert" },
+  { name: "ssl-cert", type: "string", argument: "PATH", description: "PEM of the checker's own certificate" },
+  { name: "ssl-key", type: "string", argument: "PATH", description: "PEM of its key" },
   {
     name: "ssl-verify",
     type: "boolean",

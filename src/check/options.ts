@@ -65,14 +65,14 @@ export const CHECK_OPTIONS = [
   {
     name: "ha",
     type: "boolean",
-    description: "hold the entry under a Consul session lock: one checker of several writes",
+    description: "hold the entry under a Consul session lock: of several checkers only one writes",
   },
   {
     name: "manual-recovery",
     type: "boolean",
-    description: "a server that was down stays down until somebody says recover, also across restarts",
+    description: "a server that was down stays down until confd-haproxy agent recover, also across restarts",
   },
-  { name: "recover", type: "boolean", description: "with --manual-recovery: forget, at the start, who was down" },
+  { name: "recover", type: "boolean", description: "with --manual-recovery: at the start let go of who was held down" },
   {
     name: "stale-after",
     type: "duration",
@@ -83,7 +83,7 @@ export const CHECK_OPTIONS = [
     type: "string",
     default: "",
     argument: "LINE",
-    description: "the agent's answer before the first verdict",
+    description: "the agent's answer before the first verdict (default an empty line: no opinion)",
   },
   {
     name: "on-stale",
@@ -97,14 +97,14 @@ export const CHECK_OPTIONS = [
     type: "string",
     default: "",
     argument: "LINE",
-    description: "its answer when the check could not tell",
+    description: "its answer when the check cannot tell (default an empty line: no opinion)",
   },
   {
     name: "on-stopping",
     type: "string",
     default: "",
     argument: "LINE",
-    description: "its answer while this process ends, see --stop-delay",
+    description: "its answer while this process ends, see --stop-delay (default an empty line: no opinion)",
   },
   {
     name: "ready-for",
@@ -112,11 +112,15 @@ export const CHECK_OPTIONS = [
     default: "10s",
     description: "how long the agent says ready after a drain or maint of its own; longer than HAProxy's agent-inter",
   },
-  { name: "once", type: "boolean", description: "probe, decide, write and exit: 0 if the published server is good" },
+  {
+    name: "once",
+    type: "boolean",
+    description: "probe, decide, write, then exit: 0 if the published server is up, 1 if not",
+  },
   { name: "dry-run", type: "boolean", description: "write nothing, only say what would be written" },
   { name: "proxyport", type: "integer", description: "port that clients use, instead of server port plus offset" },
   { name: "proxyport-offset", type: "integer", description: "added to the first server's port to get the proxyport" },
-  { name: "verbose", type: "boolean", description: "one line per probe" },
+  { name: "verbose", type: "boolean", description: "log one line per probe" },
 ] as const satisfies readonly OptionSpec[];
 
 /** Validated options of one tag. */

@@ -31,7 +31,7 @@ const SHAPE = {
   name: "confd-haproxy agent ask",
   summary:
     "Asks an agent once, as HAProxy's agent-check does, and says what HAProxy would make of the answer, word by word.",
-  words: "[where...]",
+  words: "<where>",
   flags: FLAGS,
   epilog: `Where:
   10.0.0.5:9999, [::1]:9999, db1:9999, or unix:/run/confd-haproxy/agent.sock
@@ -53,12 +53,7 @@ const MOST_SHOWN = 400;
 export async function agentAsk(argv: readonly string[], signals: Signals): Promise<number> {
   const line = parseLine(SHAPE, argv);
   if (line === undefined) return 0;
-  const [where, ...more] = line.words;
-  if (where === undefined || more.length > 0) {
-    throw new AppError("E_USAGE", "agent ask takes one place to ask at", {
-      hint: "see confd-haproxy agent ask --help",
-    });
-  }
+  const [where = ""] = line.words;
   // No environment: CONFD_HAPROXY_TIMEOUT is how long a checker's probe may take.
   const { send, timeout } = resolveOptions(FLAGS, { flags: line.flags, env: {} });
   const asked = { where, send: sendable(String(send ?? "")) };

@@ -13,7 +13,7 @@ const orders =
 
 const ACTIONS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Action> }>> = {
   ask: {
-    summary: "ask an agent as HAProxy does, and say what HAProxy would make of the answer",
+    summary: "ask an agent as HAProxy does, and explain what HAProxy makes of the answer",
     load: async () => (await import("./agent-ask.ts")).agentAsk,
   },
   maint: { summary: "take servers out of use", load: orders("maint") },
@@ -42,7 +42,7 @@ function overview(): string {
   const lines = Object.entries(ACTIONS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
   return `Usage: confd-haproxy agent <action> [options]
 
-What people say to the agent ports of checkers (--agent-port), and ask of them.
+Asks the agent port of a checker (--agent-port) for its answer, and takes servers out of use and back by hand.
 
 Actions:
 ${lines.join("\n")}

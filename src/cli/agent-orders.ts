@@ -27,12 +27,23 @@ const BY: Flag = {
   type: "string",
   argument: "NAME",
   section: "Order",
-  description: "who says so (default: your user name and this machine)",
+  description: "who says so (default your user name and this machine)",
 };
 
 const ORDER_FLAGS: readonly Flag[] = [
-  { name: "reason", type: "string", argument: "TEXT", section: "Order", description: "why, in one line" },
-  { name: "for", type: "duration", section: "Order", description: "ends by itself after so long, e.g. 30m" },
+  {
+    name: "reason",
+    type: "string",
+    argument: "TEXT",
+    section: "Order",
+    description: "why, in one line; HAProxy shows it",
+  },
+  {
+    name: "for",
+    type: "duration",
+    section: "Order",
+    description: "how long; then it ends by itself, e.g. 30m (default until agent ready)",
+  },
   BY,
 ];
 
@@ -43,14 +54,14 @@ const STATE_DIR: Flag = {
   section: "Where the entries live",
   env: ["STATE_DIRECTORY"],
   description:
-    "without a store: where the agents of this machine keep theirs (default /var/lib/confd-haproxy for root)",
+    "without a store: where the agents of this machine keep theirs (default /var/lib/confd-haproxy, or below your home)",
 };
 
 /** `confd-haproxy agent maint …`: parses its words, does it, says what was done; resolves to the exit code. */
 export async function agentOrders(action: OrderAction, argv: readonly string[], signals: Signals): Promise<number> {
   const flags = flagsOf(action);
   const shape = { name: `confd-haproxy agent ${action}`, summary: SUMMARIES[action], words: wordsOf(action), flags };
-  const line = parseLine({ ...shape, epilog: EPILOG }, argv);
+  const line = parseLine({ ...shape, epilog: epilogOf(action) }, argv);
   if (line === undefined) return 0;
   const [words] = line.words;
   const env = environment();
@@ -68,10 +79,15 @@ export async function agentOrders(action: OrderAction, argv: readonly string[], 
   }
 }
 
-const EPILOG = `Which servers: tag (of every kind), kind/tag, or kind/tag/host:port for one server.
-Every agent of the tag that uses the same store obeys within moments; the entries in the store stay as they are.
+const OBEYED =
+  "Every agent of the tag that uses the same store obeys within moments; the entries in the store stay as they are.";
 
-Exit code: 0 done, 1 it failed or there was nothing to take back, 2 wrong usage.`;
+function epilogOf(action: OrderAction): string {
+  const failed = action === "ready" ? "it failed or there was nothing to take back" : "it failed";
+  return `Which servers: tag (of every kind), kind/tag, or kind/tag/host:port for one server.
+${action === "list" ? "" : `${OBEYED}\n`}
+Exit code: 0 done, 1 ${failed}, 2 wrong usage.`;
+}
 
 function flagsOf(action: OrderAction): readonly Flag[] {
   const own = action === "maint" || action === "drain" ? ORDER_FLAGS : action === "recover" ? [BY] : [];

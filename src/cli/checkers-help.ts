@@ -3,7 +3,7 @@ import { envName, type Flag } from "../config/flag.ts";
 import type { Checker } from "../core/checker.ts";
 import type { CommandShape } from "./parse.ts";
 
-const EXIT_CODES = `Exit code: 0 done, 1 it failed (with --once: a published server is not good), 2 wrong usage or configuration.`;
+const EXIT_CODES = `Exit code: 0 done, 1 it failed (with --once: a published server is not up), 2 wrong usage or configuration.`;
 
 /** `checkers --help`. */
 export async function overview(kinds: Kinds): Promise<string> {
@@ -12,7 +12,8 @@ export async function overview(kinds: Kinds): Promise<string> {
   return `Usage: checkers <kind> --tag NAME [options]     one group of servers
        checkers --config FILE [options]         any number of them, in one process
 
-Probes the servers of each tag and publishes the one that may take traffic, as haproxy/<kind>/<tag> in the store.
+Probes the servers of each tag and publishes the one that may take traffic, as haproxy/<kind>/<tag> in the store;
+answers HAProxy's agent-check on --agent-port, with or without a store.
 
 Kinds:
 ${lines.join("\n")}
@@ -33,7 +34,7 @@ export function kindShape(checker: Checker, flags: readonly Flag[]): CommandShap
   const { kind, summary } = checker;
   return {
     name: `checkers ${kind}`,
-    summary: `Publishes ${summary}, as haproxy/${kind}/<tag>. A daemon; --once for one round.`,
+    summary: `Publishes ${summary}, as haproxy/${kind}/<tag>, and answers HAProxy's agent-check on --agent-port. A daemon; --once for one round.`,
     flags,
     epilog: `${secretsOf(checker)}Every option is also an environment variable (--fall: CONFD_HAPROXY_FALL) and a key of checkers --config.
 Flags beat environment beats files. SIGHUP reads the files again.
@@ -64,5 +65,7 @@ ${EXIT_CODES}`,
 /** What is an option, but never a flag. */
 function secretsOf(checker: Checker): string {
   const names = checker.options.filter(({ secret }) => secret).map((option) => envName(option));
-  return names.length === 0 ? "" : `Secrets are no flags, where ps would show them: ${names.join(", ")}, or --conf.\n`;
+  return names.length === 0
+    ? ""
+    : `Secrets are never flags, because ps would show them: set ${names.join(", ")}, or use --conf.\n`;
 }

@@ -18,7 +18,8 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
     load: async () => (await import("./checkers-command.ts")).checkersCommand,
   },
   agent: {
-    summary: "ask an agent port, and say what it has to heed: ask, maint, drain, ready, recover, list",
+    summary:
+      "ask an agent port for its answer, or take servers out of use by hand: ask, maint, drain, ready, recover, list",
     load: async () => (await import("./agent-command.ts")).agentCommand,
   },
   kv: {

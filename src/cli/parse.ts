@@ -56,7 +56,9 @@ function build(shape: CommandShape): Command {
     .addHelpOption(new Option(helpFlags(shape), "show this help").helpGroup(`${LOG_SECTION}:`));
   if (shape.words === undefined) command.allowExcessArguments(false);
   else command.arguments(shape.words);
-  for (const flag of shape.flags) addFlag(command, flag);
+  const isLast = ({ section }: Flag) => section === LOG_SECTION;
+  const ordered = [...shape.flags.filter((flag) => !isLast(flag)), ...shape.flags.filter(isLast)];
+  for (const flag of ordered) addFlag(command, flag);
   if (shape.epilog !== undefined) command.addHelpText("after", `\n${shape.epilog}`);
   return command;
 }
@@ -94,6 +96,7 @@ function joinWithCommas(value: string, before: string | undefined): string {
 }
 
 function suffix(flag: Flag): string {
+  if (flag.required) return " (required)";
   if (flag.default === undefined || flag.default === "" || flag.type === "boolean") return "";
   return ` (default ${flag.default})`;
 }

@@ -3,7 +3,11 @@ import { STORE_FLAGS, STORE_SECTION } from "./flags-common.ts";
 
 /** How to reach the store, for who also holds locks in it. */
 export const CHECKERS_STORE_FLAGS: readonly Flag[] = [
-  ...STORE_FLAGS,
+  ...STORE_FLAGS.map((flag) =>
+    flag.name === "store"
+      ? { ...flag, description: `${flag.description}, or none: publish nothing (the default with an agent port)` }
+      : flag,
+  ),
   {
     name: "ha-check",
     type: "string",
@@ -28,7 +32,8 @@ export const PROCESS_FLAGS: readonly Flag[] = [
     type: "string",
     argument: "DIR",
     env: ["STATE_DIRECTORY"],
-    description: "where is remembered what a restart must not forget (default /var/lib/confd-haproxy for root)",
+    description:
+      "folder for what must outlive a restart, such as who is held down (default /var/lib/confd-haproxy, or below your home)",
   },
   {
     name: "status-port",
@@ -50,7 +55,7 @@ export const CONF_FLAG: Flag = {
   name: "conf",
   type: "string",
   argument: "FILE",
-  description: "ini file whose section [<tag>] holds options of this kind, passwords too; followed when it changes",
+  description: "ini file whose section [<tag>] holds options of this kind, passwords too; read again when it changes",
 };
 
 /** The heading of {@link AGENT_FLAGS}. */
@@ -72,7 +77,7 @@ export const AGENT_FLAGS: readonly Flag[] = [
     default: "127.0.0.1",
     repeatable: true,
     section: AGENT_SECTION,
-    description: "where: addresses, with a port of their own if need be, * for all, unix:/path",
+    description: "addresses to answer on, with a port of their own if need be; * for all, unix:/path for a socket",
   },
   {
     name: "allow",
@@ -80,20 +85,20 @@ export const AGENT_FLAGS: readonly Flag[] = [
     argument: "CIDR,...",
     repeatable: true,
     section: AGENT_SECTION,
-    description: "who may ask; everybody without it",
+    description: "networks that may ask, such as 10.0.0.0/24 (default everybody)",
   },
   {
     name: "agent-default",
     type: "string",
     argument: "TAG",
     section: AGENT_SECTION,
-    description: "tag that is meant when HAProxy sends nothing (agent-send) and there are several",
+    description: "tag that is meant where there are several and HAProxy names none by agent-send",
   },
   {
     name: "stop-delay",
     type: "duration",
     default: "0s",
     section: AGENT_SECTION,
-    description: "go on answering --on-stopping for so long after SIGTERM",
+    description: "how long to go on answering, by --on-stopping, after SIGTERM",
   },
 ];

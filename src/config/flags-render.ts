@@ -42,7 +42,7 @@ export const RENDER_FLAGS: readonly Flag[] = [
     argument: "PREFIX",
     default: "",
     section: WHAT,
-    description: "put in front of each resource's own prefix, and off the keys templates see",
+    description: "put in front of each resource's own prefix; templates see keys without it",
   },
   {
     name: "resource",
@@ -93,7 +93,7 @@ export const RENDER_FLAGS: readonly Flag[] = [
     argument: "DIR",
     section: HOW,
     env: ["STATE_DIRECTORY"],
-    description: "where it is kept which files are applied (default /var/lib/confd-haproxy, or below your home)",
+    description: "folder that remembers which files are applied (default /var/lib/confd-haproxy, or below your home)",
   },
   ...STORE_FLAGS,
   ...LOG_FLAGS,

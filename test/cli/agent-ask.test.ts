@@ -130,8 +130,8 @@ describe("confd-haproxy agent ask", () => {
   });
 
   test.each([
-    ["nowhere to ask", [], /^error\[E_USAGE\] agent ask takes one place to ask at\n {2}hint: see/],
-    ["two places", ["127.0.0.1:1", "127.0.0.1:2"], /^error\[E_USAGE\] agent ask takes one place/],
+    ["nowhere to ask", [], /^error\[E_USAGE\] missing required argument 'where'\n {2}hint: see/],
+    ["two places", ["127.0.0.1:1", "127.0.0.1:2"], /^error\[E_USAGE\] too many arguments: 127.0.0.1:2\n/],
     ["no port", ["127.0.0.1"], /^error\[E_USAGE\] agent ask: "127.0.0.1" is not a server/],
     ["a flag that does not exist", ["127.0.0.1:1", "--sent", "x"], /unknown option '--sent'.*--send/s],
     ["a time that is none", ["127.0.0.1:1", "--timeout", "soon"], /--timeout: "soon" is not a duration/],
