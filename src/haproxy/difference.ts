@@ -13,6 +13,11 @@ export interface RuntimeStep {
   readonly isDone: (reply: string) => boolean;
   /** Brings back what was before; undefined where nothing does. */
   readonly undo: string | undefined;
+  /**
+   * Not before the server has no session and no idle connection left. HAProxy's own test for that had holes until early
+   * 2024 (2.6.12 may crash), so `show sess` must have been seen without the server.
+   */
+  readonly waitsForSessions?: true;
 }
 
 /** What it takes to bring an HAProxy that runs one file to another. */

@@ -1,0 +1,39 @@
+import { type Configuration, createConfiguration } from "./configuration.ts";
+import type { ConfiguredServer } from "./difference.ts";
+import type { Stretch } from "./layout.ts";
+import { hasServers } from "./section.ts";
+import { isDisabled, isOn, type ServerLine, serverLinesOf, weightOf } from "./server-line.ts";
+import { settingsOf } from "./settings.ts";
+
+/**
+ * Every server of listen/backend sections, in file order, with default-server of its section and of the defaults that
+ * apply. Left out are servers that may not exist: between `.if` and `.endif`, or with a variable in their name; and
+ * those of `server-template`, whose addresses HAProxy finds by itself.
+ */
+export function serversOf(text: string): readonly ConfiguredServer[] {
+  const config = createConfiguration(text);
+  return config.stretches.filter(hasServers).flatMap((stretch) => serversIn(config, stretch));
+}
+
+function serversIn(config: Configuration, stretch: Stretch): ConfiguredServer[] {
+  const section = config.section(stretch);
+  const isCertain = section.depth === 0 && !section.name.includes("\0");
+  if (!isCertain) return [];
+  return serverLinesOf(section, settingsOf(config, stretch))
+    .filter(({ name, line }) => line.depth === 0 && !name.includes("\0") && name !== "")
+    .map((server) => configured(section.name, server));
+}
+
+function configured(backend: string, server: ServerLine): ConfiguredServer {
+  const { address } = server;
+  return {
+    backend,
+    server: server.name,
+    address: address.kind === "literal" ? address.ip : undefined,
+    port: address.kind === "other" ? undefined : address.port,
+    weight: server.unknown === undefined && !server.line.hasVariable ? weightOf(server) : undefined,
+    disabled: isDisabled(server),
+    hasAgent: isOn(server, "agent-check"),
+    hasCheck: isOn(server, "check"),
+  };
+}
