@@ -6,6 +6,7 @@ import { type Notes, openNotes } from "../agent/notes.ts";
 import { type AgentServer, startAgentServer } from "../agent/server.ts";
 import type { Values } from "../config/resolve.ts";
 import { ordersFolder } from "../config/state-dir.ts";
+import type { AgentTraffic } from "../core/agent-line.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Latch } from "../core/latch.ts";
@@ -57,7 +58,7 @@ export function createAgent(world: AgentWorld): CheckersAgent {
     ...world,
     defaultWords: typeof values["agent-default"] === "string" ? values["agent-default"] : undefined,
     order: (who) => obedience.book?.of(who),
-    debts: debtsIn(notes, world),
+    debts: payingOnce(() => obedience.isKnown, debtsIn(notes, world)),
   });
   const recovered = new Set<string>();
   let server: AgentServer | undefined;
@@ -132,6 +133,12 @@ function debtsIn(notes: () => Notes, { clock, logger }: AgentWorld): Debts {
     recall: (name) => attempt(() => notes().get(`owed ${name}`)),
     keep: (name, value) => void attempt(() => notes().set(`owed ${name}`, value)),
   });
+}
+
+/** Before it is known what people have said, a `ready` could end a maintenance of theirs from before a restart. */
+function payingOnce(isKnown: () => boolean, { settle }: Debts): Debts {
+  const believed = (traffic: AgentTraffic | undefined) => (traffic === "admitted" && !isKnown() ? undefined : traffic);
+  return { settle: (asker, traffic, readyForMs) => settle(asker, believed(traffic), readyForMs) };
 }
 
 function once<T>(make: () => T): () => T {

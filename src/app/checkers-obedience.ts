@@ -10,6 +10,8 @@ import { openStore } from "../stores/open.ts";
 export interface Obedience {
   /** Undefined before {@link Obedience.follow}. Until a new store has told, what the one before it said stays in force. */
   readonly book: OrderBook | undefined;
+  /** A store has told since the start, or there is none in which anybody could say anything. */
+  readonly isKnown: boolean;
   /** Reads orders there from now on, and nowhere else any more. */
   follow(store: Store | undefined): Promise<void>;
   end(): Promise<void>;
@@ -28,6 +30,7 @@ export interface ObedienceDeps {
 export function createObedience({ clock, logger, folder, onChange }: ObedienceDeps): Obedience {
   let current: { readonly book: OrderBook; stop(): Promise<void> } | undefined;
   let before: OrderBook | undefined;
+  let isKnown = false;
 
   async function openFolder(): Promise<Store | undefined> {
     try {
@@ -46,6 +49,9 @@ export function createObedience({ clock, logger, folder, onChange }: ObedienceDe
     get book() {
       return before ?? current?.book;
     },
+    get isKnown() {
+      return isKnown;
+    },
     async follow(store) {
       await current?.stop();
       const last = before ?? current?.book;
@@ -55,6 +61,7 @@ export function createObedience({ clock, logger, folder, onChange }: ObedienceDe
       const read = store ?? own;
       if (read === undefined) {
         before = undefined;
+        isKnown = true;
         return;
       }
       const stopped = new AbortController();
@@ -63,6 +70,7 @@ export function createObedience({ clock, logger, folder, onChange }: ObedienceDe
         ...deps,
         onChange() {
           before = undefined;
+          isKnown = true;
           onChange();
         },
       });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startConsul } from "../support/consul.ts";
@@ -24,10 +24,13 @@ async function startAgent(body: string) {
     writeFileSync(join(dir, "checkers.toml"), `${top}\n${agent}${tables.join("\n")}\n`);
   };
   write(body);
-  const program = startProgram("checkers", ["--config", join(dir, "checkers.toml"), ...state]);
+  const start = () => startProgram("checkers", ["--config", join(dir, "checkers.toml"), ...state]);
+  let program = start();
   const ask = async (words: string) => (await askLine(host, port, `${words}\n`)).trimEnd();
   return {
-    program,
+    get program() {
+      return program;
+    },
     dir,
     ask,
     /** `confd-haproxy agent …` */
@@ -51,6 +54,11 @@ async function startAgent(body: string) {
         const answer = await ask(words);
         return typeof line === "string" ? answer === line : line.test(answer);
       }),
+    async restart() {
+      await program.stop();
+      program = start();
+      await untilLogged(program, /: checking/);
+    },
     async reload(text: string) {
       const from = program.stderr().length;
       write(text);
@@ -172,4 +180,25 @@ describe("orders by hand, when SIGHUP changes the store", () => {
     });
     expect(said).toEqual([expect.stringMatching(/^maint/)]);
   });
+});
+
+test("an order outlives a restart: no ready is said before the store has told, also when it is away", async () => {
+  const server = await startMemcached();
+  const folder = folderWith({ "disk/kv/.keep": "" });
+  const [disk, away] = [join(folder, "disk"), join(folder, "away")];
+  const store = `file:${join(disk, "kv")}`;
+  const agent = await startAgent(`store = "${store}"\n${tagOf(server)}`);
+  await agent.agent("maint", TAG, "--reason", "disk", "--by", "eva", "--store", store);
+  await agent.until(TAG, "maint #disk (eva)");
+  renameSync(disk, away);
+  await agent.restart();
+  const said = await agent.during(TAG, async () => {
+    await agent.until(TAG, /up$/);
+    renameSync(away, disk);
+    await agent.until(TAG, "maint #disk (eva)");
+  });
+  // While the order is not known HAProxy goes on with what it was told: up ends no maintenance. "" is no opinion.
+  expect(said.filter((line) => line !== "").toSorted()).toEqual(["maint #disk (eva)", "up"]);
+  await agent.agent("ready", TAG, "--store", store);
+  await agent.until(TAG, "ready up");
 });
