@@ -35,7 +35,7 @@ function wholeReasons(before: string, after: string): string[] {
   const reasons: string[] = [];
   if (before.endsWith("\n") !== after.endsWith("\n"))
     reasons.push("the line end of the last line was added or removed");
-  if (after.includes("\0")) reasons.push("the file has a NUL character");
+  if (/\0/.test(after)) reasons.push("the file has a NUL character");
   return reasons;
 }
 

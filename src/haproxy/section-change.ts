@@ -72,12 +72,18 @@ function sectionPuzzles(stretch: Stretch, { after }: Files): string[] {
 /** False where the line that begins a section plainly has another name; there may be thousands. */
 function mayBeNamed({ keyword, start }: Stretch, name: string, { text }: Configuration): boolean {
   const at = start + keyword.length + 1;
-  if (text.startsWith(name, at)) return true;
-  return !text.startsWith(keyword, start) || !/^[\w.:-]/.test(text.charAt(at)) || /["'\\]/.test(headerOf(text, at));
+  const isUsual = text.startsWith(keyword, start) && text.startsWith(" ", at - 1);
+  return !isUsual || text.startsWith(name, at) || !isPlainUpTo(text, at);
 }
 
-function headerOf(text: string, start: number): string {
-  return text.slice(start, text.indexOf("\n", start));
+/** Whether the rest of the line is a name without quotes and escapes. */
+function isPlainUpTo(text: string, start: number): boolean {
+  for (let at = start; at < text.length; at++) {
+    const char = text.charAt(at);
+    if (char === "\n") return at > start;
+    if (char === " " || char === '"' || char === "'" || char === "\\") return false;
+  }
+  return true;
 }
 
 function isKnown(keyword: string): boolean {

@@ -32,7 +32,7 @@ export function readSection(text: string, stretch: Stretch): Section {
       continue;
     }
     if (first === ".endif") depth = Math.max(0, depth - 1);
-    lines.push({ ...line, depth });
+    lines.push({ number: line.number, words: line.words, hasVariable: line.hasVariable, broken: line.broken, depth });
     if (first === ".if") depth++;
   }
   return { ...stretch, name: header?.words[1] ?? "", header, lines };

@@ -16,17 +16,30 @@ export interface Settings {
 /** Settings whose value decides something here: a variable in them makes them unknown. */
 const DECISIVE: ReadonlySet<string> = new Set(["balance", "default-server", "hash-type", "mode"]);
 
-/** The settings of a `listen` or `backend` section. */
+/** The settings of a `listen` or `backend` section; each is found when first asked for. */
 export function settingsOf(config: Configuration, stretch: Stretch): Settings {
   const section = config.section(stretch);
   const { chain, missing } = defaultsAbove(config, section);
-  const inherited = chain.flatMap((defaults) => defaults.lines);
-  const lines = [...inherited, ...section.lines].filter((line) => line.words[0] !== "server");
-  const sections = [...chain, section];
+  const lines = once(() =>
+    [...chain, section].flatMap((one) => one.lines).filter((line) => line.words[0] !== "server"),
+  );
+  const because = once(() => missing ?? firstOf([...chain, section], whyConditional) ?? firstOf(lines(), whyUnknown));
   return {
-    unknownBecause: missing ?? firstOf(sections, whyConditional) ?? firstOf(lines, whyUnknown),
-    lines,
-    defaultServers: inherited.filter((line) => line.words[0] === "default-server"),
+    get unknownBecause() {
+      return because();
+    },
+    get lines() {
+      return lines();
+    },
+    defaultServers: chain.flatMap((one) => one.lines.filter((line) => line.words[0] === "default-server")),
+  };
+}
+
+function once<T>(find: () => T): () => T {
+  let found: { readonly value: T } | undefined;
+  return () => {
+    found ??= { value: find() };
+    return found.value;
   };
 }
 
@@ -45,16 +58,13 @@ export function firstPresent(settings: Settings, keywords: ReadonlySet<string>):
  * from there. A `defaults` without `from` begins anew (2.4 and later).
  */
 function defaultsAbove(config: Configuration, section: Section): { chain: Section[]; missing: string | undefined } {
-  const above = config.defaults.filter((one) => one.start < section.start);
   const chain: Section[] = [];
   let current = section;
   for (;;) {
     const from = parentOf(current);
     if (from === undefined && current.keyword === "defaults") return { chain, missing: undefined };
-    const found =
-      from === undefined
-        ? above.slice(-1)
-        : above.filter((one) => one.start < current.start && config.name(one) === from);
+    const above = config.defaults.filter((one) => one.start < current.start);
+    const found = from === undefined ? above.slice(-1) : above.filter((one) => config.name(one) === from);
     const [only] = found;
     if (only === undefined || found.length > 1) return { chain, missing: whyMissing(from, found.length) };
     current = config.section(only);

@@ -5,7 +5,7 @@ const MOST_REASONS = 10;
 const MOST_CHARACTERS = 100;
 
 /** Words after which a line may hold a secret: nothing that follows them is shown. */
-const SECRETS = /auth|passw|secret|token|credential|private|cookie-key|^user$|^set-header$|^add-header$/i;
+const SECRETS = /auth|passw|secret|token|credential|private|key|^user$|^set-header$|^add-header$/i;
 
 /** How a section is named in a message: `listen web`, `global section`. */
 export function titleOf(section: Section): string {
@@ -24,11 +24,13 @@ export function serverTitle(section: Section, name: string): string {
   return `server ${clean(section.name)}/${clean(name)}`;
 }
 
-/** A line for a message: one that may hold a secret only up to it, a long one not to its end. */
+/** A line for a message: one that may hold a secret only up to the word that says so, a long one not to its end. */
 export function showLine(line: ConfigLine): string {
   const secret = line.words.findIndex((word) => SECRETS.test(word));
-  const words = secret === -1 ? line.words : line.words.slice(0, secret + 1);
-  return clip(words.map(showWord).join(" ")) + (secret === -1 ? "" : " …");
+  if (secret === -1) return clip(line.words.map(showWord).join(" "));
+  const keyword = line.words[secret] ?? "";
+  const words = [...line.words.slice(0, secret), ...(/^[\w-]+$/.test(keyword) ? [keyword] : [])];
+  return `${clip(words.map(showWord).join(" "))} …`.trimStart();
 }
 
 /** A word for a message: in quotes where it would not be one word else, without control characters. */

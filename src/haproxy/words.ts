@@ -2,7 +2,10 @@
 export interface ConfigLine {
   /** From 1. */
   readonly number: number;
-  /** Without quotes, escapes and comment; none for a blank line. A variable stands in a word as NUL and its raw text. */
+  /**
+   * Without quotes, escapes and comment; none for a blank line. A variable stands in a word as NUL and its raw text. Of a
+   * broken line the first word, and then the whole line.
+   */
   readonly words: readonly string[];
   /** Whether a word depends on the environment of the process that reads it. */
   readonly hasVariable: boolean;
@@ -14,7 +17,6 @@ export interface ConfigLine {
 const MOST_WORDS = 64;
 
 const SPECIAL = /["'\\#$\r\0]/;
-const BLANKS = /[ \t\v\f]+/;
 
 /**
  * Cuts one line, without its line end, into words as HAProxy's parser does (configuration manual 2.2 and 2.3): blanks
@@ -22,8 +24,26 @@ const BLANKS = /[ \t\v\f]+/;
  */
 export function readLine(text: string, number: number): ConfigLine {
   if (SPECIAL.test(text)) return readSpecial(text, number);
-  const words = text.split(BLANKS).filter((word) => word !== "");
-  return { number, words, hasVariable: false, broken: words.length > MOST_WORDS ? "it has too many words" : undefined };
+  const words = plainWords(text);
+  return words.length > MOST_WORDS
+    ? readSpecial(text, number)
+    : { number, words, hasVariable: false, broken: undefined };
+}
+
+/** Words between blanks, without a regular expression: every line of a file goes through here. */
+function plainWords(text: string): string[] {
+  const words: string[] = [];
+  let start = -1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const isBetween = code === 32 || (code >= 9 && code <= 12);
+    if (!isBetween && start === -1) start = at;
+    if (!isBetween || start === -1) continue;
+    words.push(text.slice(start, at));
+    start = -1;
+  }
+  if (start !== -1) words.push(text.slice(start));
+  return words;
 }
 
 interface Reading {
@@ -54,7 +74,8 @@ function readSpecial(text: string, number: number): ConfigLine {
   endWord(reading);
   if (reading.words.length > MOST_WORDS) reading.broken ??= "it has too many words";
   const { words, hasVariable, broken } = reading;
-  return { number, words, hasVariable, broken };
+  // What is not understood is kept whole: two such lines are the same only if they are written the same.
+  return { number, words: broken === undefined ? words : [words[0] ?? "", text], hasVariable, broken };
 }
 
 /** Takes the next character; false at the end of what counts. */
@@ -78,7 +99,7 @@ function step(reading: Reading): boolean {
 /** A carriage return ends a line wherever it stands, but for the blanks before the first word. */
 function isEnd(text: string, at: number, quote: string): boolean {
   const char = text.charAt(at);
-  if (char === "\r") return text.slice(0, at).trim() !== "";
+  if (char === "\r") return /[^ \t\v\f\r]/.test(text.slice(0, at));
   return char === "#" && quote === "";
 }
 
@@ -118,8 +139,10 @@ function takeEscape(reading: Reading): void {
 
 function takeHex(reading: Reading): void {
   const digits = reading.text.slice(reading.at + 2, reading.at + 4);
-  if (!/^[0-9a-f]{2}$/i.test(digits) || digits === "00") reading.broken ??= "it has an invalid \\x escape";
-  emit(reading, String.fromCharCode(Number.parseInt(digits, 16) || 1), 4);
+  const byte = /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : 0;
+  if (byte === 0) reading.broken ??= "it has an invalid \\x escape";
+  // A byte above ASCII is no character by itself: "\xe9" is not what "é" is in the file.
+  emit(reading, byte < 128 ? String.fromCharCode(byte) : `\0x${byte.toString(16)}`, 4);
 }
 
 const VARIABLE = /\$(?:\{(\.?\w+)(?:\[\*\])?(?:-[^}]*)?\}|(\.?\w+))/y;
