@@ -23,7 +23,7 @@ function loadedWhenAsked(settings: HaproxySettings, clock: Clock): Haproxy {
   };
   return {
     plan: async (change, call) => (await load()).plan(change, call),
-    compare: async (text, call) => (await load()).compare(text, call),
+    compare: async (file, call) => (await load()).compare(file, call),
     startedAtMs: async (call) => (await load()).startedAtMs(call),
     holdsUp: async (call) => (await load()).holdsUp(call),
     reload: async (order, call) => (await load()).reload(order, call),

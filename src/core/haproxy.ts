@@ -49,7 +49,13 @@ export interface Comparison {
 
 /** How a reload went. */
 export type ReloadOutcome =
-  | { readonly result: "loaded" /** What else was done or found, in words. */; readonly notes: readonly string[] }
+  | {
+      readonly result: "loaded";
+      /** What else was done, in words. */
+      readonly notes: readonly string[];
+      /** What could not be done beside it. */
+      readonly warnings: readonly string[];
+    }
   /** HAProxy did not take the file, and goes on with what it had. */
   | { readonly result: "refused"; readonly says: string }
   /** It cannot be told, or has not been done. */
@@ -59,6 +65,8 @@ export type ReloadOutcome =
 export interface ReloadOrder {
   /** What is at the dests now. */
   readonly texts: readonly string[];
+  /** What HAProxy was brought to last, as far as it is known. */
+  readonly before: readonly string[];
   /** Runs `reload_cmd`; undefined: HAProxy is told by its master, or taken over. Throws E_RELOAD when the command fails. */
   readonly command: ((call: Call) => Promise<void>) | undefined;
 }
@@ -67,8 +75,11 @@ export interface ReloadOrder {
 export interface Haproxy {
   /** Never throws: an HAProxy that does not answer is a reason for a reload. */
   plan(change: { readonly before: string; readonly after: string }, call: Call): Promise<ApplyPlan>;
-  /** Compares the servers that run with those of the file, and mends what can be mended while it runs. */
-  compare(text: string, call: Call): Promise<Comparison>;
+  /**
+   * Compares the servers that run with those of the file, and mends what can be mended while it runs. `before`: what
+   * HAProxy was brought to before, if that is known; it tells weights of a file from those set by hand.
+   */
+  compare(file: { readonly text: string; readonly before: string | undefined }, call: Call): Promise<Comparison>;
   /** When the one that started last has started, wall clock ms: it has read what was at dest then. */
   startedAtMs(call: Call): Promise<number>;
   /** Undefined: a reload may be done now. Else who holds it up, in words. */

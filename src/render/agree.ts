@@ -31,7 +31,7 @@ export function createAgreement(dest: string, deps: AgreeDeps): (view: DestView,
   let agreed = false;
 
   async function agree(running: Haproxy, text: string, view: DestView, call: Call): Promise<void> {
-    const { mended, left } = await running.compare(text, call);
+    const { mended, left } = await running.compare({ text, before: records.running(dest) }, call);
     if (mended.length > 0) tell.mended(mended);
     if (left.length > 0) {
       tell.left(left);

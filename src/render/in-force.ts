@@ -62,7 +62,7 @@ export function createForce(resource: TemplateResource, { records, haproxy }: Fo
     async differences(text, call) {
       if (haproxy === undefined || resource.haproxy?.verify === false) return undefined;
       try {
-        const { left } = await haproxy.compare(text, runtimeCall(call));
+        const { left } = await haproxy.compare({ text, before: records.running(dest) }, runtimeCall(call));
         return left.length === 0 ? undefined : left;
       } catch (error) {
         return [errorText(error)];

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
-import type { Haproxy, ReloadOutcome } from "../core/haproxy.ts";
+import type { Haproxy, ReloadOrder, ReloadOutcome } from "../core/haproxy.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TemplateResource } from "../core/resource.ts";
 import { formatMs } from "../lib/duration.ts";
@@ -66,7 +66,9 @@ export function createReloader(resources: readonly TemplateResource[], deps: Rel
     const timeoutMs = Math.max(...owing.map((resource) => resource.reloadTimeoutMs));
     const texts = new Map(owing.map(({ dest }) => [dest, readDest(dest)]));
     const startedMs = clock.monotonicMs();
-    const outcome = await carryOut(group, { texts: [...texts.values()], signal: call.signal, timeoutMs });
+    const before = owing.flatMap(({ dest }) => records.running(dest) ?? []);
+    const order = { texts: [...texts.values()], before };
+    const outcome = await carryOut(group, order, { signal: call.signal, timeoutMs });
     if (outcome.result === "loaded") {
       for (const [dest, text] of texts) {
         if (group.haproxy !== undefined) records.setRunning(dest, text);
@@ -77,6 +79,7 @@ export function createReloader(resources: readonly TemplateResource[], deps: Rel
       const took = formatMs(clock.monotonicMs() - startedMs);
       logger.info("reloaded", { resource: names, command: group.line, took });
       for (const note of outcome.notes) logger.info(note, { resource: names });
+      for (const warning of outcome.warnings) logger.warn(warning, { resource: names });
       return undefined;
     }
     return fail(group, { outcome, names, owing });
@@ -99,14 +102,15 @@ export function createReloader(resources: readonly TemplateResource[], deps: Rel
 
   async function carryOut(
     group: ReloadGroup,
-    { texts, ...call }: Call & { readonly texts: readonly string[]; readonly timeoutMs: number },
+    order: Omit<ReloadOrder, "command">,
+    call: Call & { readonly timeoutMs: number },
   ): Promise<ReloadOutcome> {
     const { line, haproxy } = group;
     const command = line === undefined ? undefined : (within: Call) => runReload(line, { ...call, ...within });
     try {
-      if (haproxy !== undefined) return await haproxy.reload({ texts, command }, call);
+      if (haproxy !== undefined) return await haproxy.reload({ ...order, command }, call);
       await command?.(call);
-      return { result: "loaded", notes: [] };
+      return { result: "loaded", notes: [], warnings: [] };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       return { result: "unclear", says: error.message };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Consul, startConsul } from "./consul.ts";
 import { type Haproxy, haproxyHead, haproxyPlace, startHaproxy } from "./haproxy.ts";
@@ -12,9 +12,9 @@ const PROXY_PORT = 21_611;
 
 const TEMPLATE = `HEAD
 {{#each (gets "/haproxy/memcached/*")}}{{#with (json value)}}listen {{name}}
-    bind BIND
-    server {{name}}-memcached {{host}}:{{port}}
-{{/with}}{{/each}}`;
+    bind BIND:{{proxyport}}
+    server {{name}}-memcached {{host}}:{{port}}WORDS
+{{/with}}{{/each}}TAIL`;
 
 /** A real Consul, a real HAProxy in master-worker mode, and the files of a render between them. */
 export interface RenderStage {
@@ -34,15 +34,34 @@ export interface RenderStage {
   /** Starts `render --watch`. */
   start(more?: readonly string[]): Launched;
   /** Writes an entry past the code under test. */
-  publish(host: string, tag?: string): Promise<void>;
+  publish(host: string, tag?: string, proxyport?: number): Promise<void>;
   /** Which server a client reaches through HAProxy. */
   answer(): Promise<string>;
+  /** How often `reload_cmd` has run. */
+  reloadCount(): number;
+  /** Where HAProxy listens for the entries. */
+  readonly proxy: { readonly address: string; readonly port: number };
   /** What is at dest. */
   read(): string;
 }
 
-/** Sets it up; `resource` is more TOML for the resource's end. */
-export async function renderStage(options: { acl?: boolean; resource?: string } = {}): Promise<RenderStage> {
+/** What differs from a plain stage. */
+export interface RenderStageOptions {
+  readonly acl?: boolean;
+  /** In place of `haproxy -c`. */
+  readonly check?: string;
+  /** More TOML for the resource's end. */
+  readonly resource?: string;
+  /** More TOML for `[haproxy]`, whose sockets are HAProxy's; undefined: there is no such table. */
+  readonly haproxy?: string;
+  /** More of haproxy.cfg, behind the entries. */
+  readonly tail?: string;
+  /** Behind `server NAME ADDRESS`. */
+  readonly serverWords?: string;
+}
+
+/** Sets it up. */
+export async function renderStage(options: RenderStageOptions = {}): Promise<RenderStage> {
   const consul = await startConsul({ acl: options.acl === true, persistent: true });
   const place = haproxyPlace();
   const proxy = `${await loopbackPrefix()}.1`;
@@ -51,15 +70,21 @@ export async function renderStage(options: { acl?: boolean; resource?: string } 
   const reloadBroken = join(stateDir, "reload-broken");
   const reloads = join(stateDir, "reloads");
   const reload = `test ! -e ${reloadBroken} && echo reload >> ${reloads} && kill -USR2 $(cat ${place.dir}/pid)`;
+  const sockets = `socket = "${place.socket}"\nmaster_socket = "${place.masterSocket}"\n`;
+  const table = options.haproxy === undefined ? "" : `\n[haproxy]\n${sockets}${options.haproxy}\n`;
   const confdir = folderWith({
-    "templates/t.cfg.hbs": TEMPLATE.replace("HEAD", haproxyHead(place)).replace("BIND", `${proxy}:${PROXY_PORT}`),
+    "templates/t.cfg.hbs": TEMPLATE.replace("HEAD", haproxyHead(place))
+      .replace("BIND", proxy)
+      .replace("WORDS", options.serverWords === undefined ? "" : ` ${options.serverWords}`)
+      .replace("TAIL", options.tail ?? ""),
     "conf.d/t.toml": `[template]
 src = "t.cfg.hbs"
 dest = "${dest}"
 keys = ["/haproxy/memcached/"]
-check_cmd = "haproxy -c -f {{.src}}"
+check_cmd = "${options.check ?? "haproxy -c -f {{.src}}"}"
 reload_cmd = "${reload}"
-${options.resource ?? ""}`,
+${options.resource ?? ""}
+${table}`,
   });
   const args = ["--confdir", confdir, "--state-dir", stateDir, "--consul", `${consul.address}:${consul.port}`];
   const haproxy = await startHaproxy({ place, config: haproxyHead, masterWorker: true });
@@ -68,15 +93,14 @@ ${options.resource ?? ""}`,
     ...{ consul, haproxy, stateDir, dest, args, reloadBroken, reloads },
     template: join(confdir, "templates/t.cfg.hbs"),
     start: (more = []) => startProgram("render", ["--watch", ...args, ...more], { CONSUL_HTTP_TOKEN: consul.token }),
-    publish: (host, tag = "mem1") =>
-      consul.kv.put(
-        `haproxy/memcached/${tag}`,
-        JSON.stringify({ name: tag, host, port: 21_211, proxyport: PROXY_PORT }),
-      ),
+    publish: (host, tag = "mem1", proxyport = PROXY_PORT) =>
+      consul.kv.put(`haproxy/memcached/${tag}`, JSON.stringify({ name: tag, host, port: 21_211, proxyport })),
     answer: async () => {
       const reply = await ask(proxy, PROXY_PORT, "get who\r\n");
       return reply.split("\r\n")[1] ?? reply;
     },
+    reloadCount: () => (existsSync(reloads) ? readFileSync(reloads, "utf8").split("\n").length - 1 : 0),
+    proxy: { address: proxy, port: PROXY_PORT },
     read: () => readFileSync(dest, "utf8"),
   };
 }

@@ -1,0 +1,126 @@
+import type { Call } from "../core/call.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Comparison, HaproxySettings } from "../core/haproxy.ts";
+import { bringUp } from "./bring-up.ts";
+import { compareServers, type Drift } from "./compare.ts";
+import type { ConfiguredServer, Difference, HaproxyFacts, RuntimeStep, ServerRef } from "./difference.ts";
+import { describeOldWorker, readOldWorkers } from "./old-workers.ts";
+import { askProcesses } from "./processes.ts";
+import { runSteps } from "./run-steps.ts";
+import { openRuntimeSocket, type RuntimeSocket, throughMaster } from "./runtime-socket.ts";
+import { type RunningServer, readInfo, readServers } from "./servers-state.ts";
+import { cutSessions, cutSessionsInOldWorker } from "./sessions.ts";
+
+/** What a runtime difference asks for. */
+export type RuntimeDifference = Extract<Difference, { readonly how: "runtime" }>;
+
+/** One running HAProxy, behind its runtime socket and perhaps its master's. */
+export interface Instance {
+  /** Its runtime socket, as the user wrote it. */
+  readonly name: string;
+  readonly socket: RuntimeSocket;
+  readonly master: RuntimeSocket | undefined;
+  /** What it can do: asked once, and again after {@link Instance.forget}. */
+  facts(call: Call): Promise<HaproxyFacts>;
+  /** To be called when another process may answer. */
+  forget(): void;
+  carryOut(difference: RuntimeDifference, call: Call): Promise<void>;
+  /** Gives these steps, each answer judged. */
+  give(steps: readonly RuntimeStep[], call: Call): Promise<void>;
+  /** Compares the servers that run with those of the file, and mends those that it can while it runs. */
+  agree(file: ServersInFile, call: Call): Promise<Comparison>;
+  /** Ends the sessions of these servers in this HAProxy's old workers; where it has no master, nobody reaches those. */
+  fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void>;
+  startedAtMs(call: Call): Promise<number>;
+  /** Undefined while fewer than `most` old workers live. */
+  oldWorkersBeyond(most: number, call: Call): Promise<string | undefined>;
+}
+
+/** What a file says of its servers, and what the file before it said, if that is known. */
+export interface ServersInFile {
+  readonly configured: readonly ConfiguredServer[];
+  readonly before: readonly ConfiguredServer[] | undefined;
+}
+
+/** How long a server that is taken away may need for its sessions to end, ms; then it takes a reload. */
+const GOODBYE_MS = { keep: 250, cut: 2_000 };
+
+/** Opens nothing yet. Throws E_CONFIG for an address that is none. */
+export function createInstance(
+  at: { readonly socket: string; readonly masterSocket: string | undefined },
+  settings: HaproxySettings,
+  clock: Clock,
+): Instance {
+  const socket = openRuntimeSocket(at.socket);
+  const master = at.masterSocket === undefined ? undefined : openRuntimeSocket(at.masterSocket);
+  const cuts = settings.onReplace === "shutdown-sessions";
+  let facts: HaproxyFacts | undefined;
+
+  async function fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void> {
+    if (master === undefined || servers.length === 0) return;
+    const { processes } = await askProcesses(master.unjudged, call);
+    await Promise.all(
+      (processes?.oldWorkers ?? []).map(({ pid }) =>
+        cutSessionsInOldWorker(throughMaster(master, `@!${pid}`), servers, { ...call, clock }),
+      ),
+    );
+  }
+
+  return {
+    name: at.socket,
+    socket,
+    master,
+    async facts(call) {
+      facts ??= (await readInfo(socket, call)).version;
+      return facts;
+    },
+    forget() {
+      facts = undefined;
+    },
+    async carryOut({ steps, replaced }, call) {
+      const [now, later] = atFirstWait(steps);
+      await runSteps(socket, now, { ...call, clock });
+      if (cuts) await Promise.all([cutSessions(socket, replaced, { ...call, clock }), fenceOldWorkers(replaced, call)]);
+      await bringUp(socket, replaced, call);
+      await runSteps(socket, later, { ...call, clock, timeoutMs: cuts ? GOODBYE_MS.cut : GOODBYE_MS.keep });
+    },
+    give: (steps, call) => runSteps(socket, steps, { ...call, clock }),
+    async agree(file, call) {
+      const drifts = driftsOf(file, await readServers(socket, call));
+      const steps = drifts.flatMap(({ mend }) => mend ?? []);
+      if (steps.length === 0) return { mended: [], left: drifts.map(({ says }) => says) };
+      await runSteps(socket, steps, { ...call, clock });
+      const left = driftsOf(file, await readServers(socket, call)).map(({ says }) => says);
+      return { mended: drifts.map(({ says }) => says).filter((says) => !left.includes(says)), left };
+    },
+    fenceOldWorkers: async (servers, call) => {
+      if (cuts) await fenceOldWorkers(servers, call);
+    },
+    async startedAtMs(call) {
+      const { uptimeMs } = await readInfo(socket, call);
+      // HAProxy tells whole seconds: it may have started up to one earlier than this says, never later.
+      return clock.wallMs() - uptimeMs - 1_000;
+    },
+    async oldWorkersBeyond(most, call) {
+      if (master === undefined) return undefined;
+      const old = await readOldWorkers(master, call);
+      return old.length < most ? undefined : old.map(describeOldWorker).join("; ");
+    },
+  };
+}
+
+/**
+ * In what a running HAProxy is not what its file says. A backend that this file gives no server is another file's, or
+ * its servers come from a template.
+ */
+export function driftsOf({ configured, before }: ServersInFile, running: readonly RunningServer[]): readonly Drift[] {
+  const backends = new Set(configured.map(({ backend }) => backend));
+  const own = running.filter(({ backend }) => backends.has(backend));
+  return compareServers(configured, own, before === undefined ? {} : { before });
+}
+
+/** What can be done at once, and what begins with a wait for sessions to end. */
+function atFirstWait(steps: readonly RuntimeStep[]): readonly [readonly RuntimeStep[], readonly RuntimeStep[]] {
+  const at = steps.findIndex(({ waitsForSessions }) => waitsForSessions === true);
+  return at === -1 ? [steps, []] : [steps.slice(0, at), steps.slice(at)];
+}
