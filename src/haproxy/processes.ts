@@ -1,7 +1,8 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
-import type { Asked } from "./asked.ts";
+import { isTrouble, quoteReply } from "./runtime-error.ts";
+import type { RuntimeSocket } from "./runtime-socket.ts";
 import { type Processes, parseShowProc } from "./show-proc.ts";
 
 /** How long one `show proc` may take, ms; the master only ever answers it at once or not at all. */
@@ -19,27 +20,24 @@ export type ProcessesOrWhy =
  * Asks a master for its processes, once. Throws E_HAPROXY when the socket is not a master's, or does not let us; the
  * signal's reason on abort.
  */
-export async function askProcesses(master: Asked, call: Call): Promise<ProcessesOrWhy> {
-  let answer: string;
+export async function askProcesses(master: RuntimeSocket, call: Call): Promise<ProcessesOrWhy> {
   try {
-    answer = await master.ask("show proc", { signal: call.signal, timeoutMs: SHOW_PROC_MS });
+    const answer = await master.ask("show proc", { signal: call.signal, timeoutMs: SHOW_PROC_MS });
+    const processes = parseShowProc(answer);
+    return processes === undefined ? { why: `it answered ${quoteReply(answer)}` } : { processes };
   } catch (error) {
     call.signal.throwIfAborted();
-    return { why: errorText(error) };
-  }
-  const processes = parseShowProc(answer);
-  if (processes !== undefined) return { processes };
-  if (/^(Unknown command|Permission denied)/.test(answer.trim())) {
-    throw new AppError("E_HAPROXY", `${master.name} does not answer "show proc": ${firstLine(answer)}`, {
-      hint: "master_socket must be the socket given with -S (or the one of `stats socket` in a program's master CLI), of level operator or admin",
+    if (!isTrouble(error, "unknown-command") && !isTrouble(error, "denied")) return { why: whyNot(error) };
+    throw new AppError("E_HAPROXY", `${master.name} is no master's socket, or none that tells us of its processes`, {
+      hint: "master_socket is the path behind -S on HAProxy's command line; its level must be operator or admin",
+      cause: error,
     });
   }
-  return { why: answer.trim() === "" ? "it closed the connection without an answer" : firstLine(answer) };
 }
 
 /** Asks until the master answers; undefined when it did not by `untilMs` (of `clock`), with what it did last. */
 export async function awaitProcesses(
-  master: Asked,
+  master: RuntimeSocket,
   untilMs: number,
   call: Call & { readonly clock: Clock },
 ): Promise<ProcessesOrWhy> {
@@ -50,6 +48,7 @@ export async function awaitProcesses(
   }
 }
 
-function firstLine(text: string): string {
-  return text.trim().split("\n", 1)[0] ?? "";
+/** What a socket's own error says; its causes add nothing for a reader. */
+export function whyNot(error: unknown): string {
+  return error instanceof AppError ? error.message : errorText(error);
 }

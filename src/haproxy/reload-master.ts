@@ -1,11 +1,14 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { AppError, errorText } from "../core/errors.ts";
+import { AppError } from "../core/errors.ts";
 import { formatMs } from "../lib/duration.ts";
-import type { Asked } from "./asked.ts";
-import { askProcesses, awaitProcesses, LOOK_EVERY_MS } from "./processes.ts";
+import { askProcesses, awaitProcesses, LOOK_EVERY_MS, whyNot } from "./processes.ts";
 import { judgeReload } from "./reload-judgement.ts";
+import type { RuntimeSocket } from "./runtime-socket.ts";
 import type { Processes } from "./show-proc.ts";
+
+/** Up to 3.0 a worker that ends at once (a chroot that is not there) takes its master and the old worker with it. */
+const MAYBE_ENDED = "it still reads its file, or HAProxy has ended, which its log tells";
 
 /** What came of a reload. */
 export type ReloadOutcome =
@@ -34,7 +37,10 @@ const WORKER_MS = 2_000;
  *
  * Throws E_HAPROXY when the socket is not a master's or does not let us reload; the signal's reason on abort.
  */
-export async function reloadByMaster(master: Asked, call: Call & { readonly clock: Clock }): Promise<ReloadOutcome> {
+export async function reloadByMaster(
+  master: RuntimeSocket,
+  call: Call & { readonly clock: Clock },
+): Promise<ReloadOutcome> {
   const { clock } = call;
   const startedMs = clock.monotonicMs();
   const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
@@ -43,7 +49,7 @@ export async function reloadByMaster(master: Asked, call: Call & { readonly cloc
     ({ result: "loaded", workerPid, tookMs: clock.monotonicMs() - startedMs }) satisfies ReloadOutcome;
   const tooLate = (why: string): ReloadOutcome => ({
     result: "unclear",
-    says: `the master on ${master.name} has not told what came of the reload within ${formatMs(timeoutMs)}: ${why}`,
+    says: `within ${formatMs(timeoutMs)} the master has not told what came of the reload: ${why}`,
   });
 
   const before = await awaitProcesses(master, untilMs, call);
@@ -68,17 +74,17 @@ interface ReloadAnswer {
 }
 
 async function askToReload(
-  master: Asked,
+  master: RuntimeSocket,
   untilMs: number,
   call: Call & { readonly clock: Clock },
 ): Promise<ReloadAnswer> {
   const timeoutMs = Math.max(1, untilMs - call.clock.monotonicMs());
   let answer: string;
   try {
-    answer = await master.ask("reload", { signal: call.signal, timeoutMs });
+    answer = await master.unjudged.ask("reload", { signal: call.signal, timeoutMs });
   } catch (error) {
     call.signal.throwIfAborted();
-    return { why: errorText(error) };
+    return { why: whyNot(error) };
   }
   if (/^Permission denied/.test(answer.trim())) {
     throw new AppError("E_HAPROXY", `${master.name} does not let us reload: ${answer.trim()}`, {
@@ -100,6 +106,8 @@ function reasonIn(answer: string): string {
 
 /** What the master's list of processes tells of a reload that was asked for. */
 interface Seen {
+  /** Looking again shows no more. */
+  readonly isSettled: boolean;
   /** A worker that came since, and answers. */
   readonly workerPid?: number;
   readonly refused?: string;
@@ -109,27 +117,36 @@ interface Seen {
 /** Looks until it can be told what came of the reload; ends early when the master is there and has not reloaded. */
 async function awaitOutcome(
   before: Processes,
-  where: { readonly master: Asked; readonly untilMs: number },
+  where: { readonly master: RuntimeSocket; readonly untilMs: number },
   call: Call & { readonly clock: Clock },
 ): Promise<Seen> {
   for (;;) {
-    const { processes, why } = await askProcesses(where.master, call);
-    const judgement = processes === undefined ? undefined : judgeReload(before, processes);
-    if (judgement?.is === "unchanged") return { why: "it has not reloaded" };
-    if (judgement?.is === "refused") return { refused: judgement.says, why: judgement.says };
-    const workerPid = judgement?.is === "new-worker" ? judgement.pid : undefined;
-    if (workerPid !== undefined && (await answers(workerPid, where.master, call))) return { workerPid, why: "" };
-    if (call.clock.monotonicMs() >= where.untilMs) return { why: why ?? stillWaitsFor(workerPid) };
+    const seen = await look(before, where.master, call);
+    if (seen.isSettled) return seen;
+    if (call.clock.monotonicMs() >= where.untilMs) return seen;
     await call.clock.sleep(LOOK_EVERY_MS, call.signal);
   }
 }
 
-function stillWaitsFor(workerPid: number | undefined): string {
-  return workerPid === undefined ? "no new worker has come" : `its new worker ${workerPid} does not answer`;
+async function look(before: Processes, master: RuntimeSocket, call: Call): Promise<Seen> {
+  const { processes, why } = await askProcesses(master, call);
+  if (processes === undefined) return { isSettled: false, why: `${why}; ${MAYBE_ENDED}` };
+  const judgement = judgeReload(before, processes);
+  switch (judgement.is) {
+    case "unchanged":
+      return { isSettled: true, why: "it has not reloaded" };
+    case "refused":
+      return { isSettled: true, refused: judgement.says, why: judgement.says };
+    case "underway":
+      return { isSettled: false, why: "no new worker has come" };
+    case "new-worker":
+      if (await answers(judgement.pid, master, call)) return { isSettled: true, workerPid: judgement.pid, why: "" };
+      return { isSettled: false, why: `its new worker ${judgement.pid} does not answer` };
+  }
 }
 
 /** Whether a worker has taken its file: before that it does not answer. */
-async function answers(pid: number, master: Asked, call: Call): Promise<boolean> {
+async function answers(pid: number, master: RuntimeSocket, call: Call): Promise<boolean> {
   try {
     const info = await master.ask(`@!${pid} show info`, { signal: call.signal, timeoutMs: WORKER_MS });
     return new RegExp(`^Pid: ${pid}$`, "m").test(info);

@@ -34,9 +34,8 @@ export function parseShowProc(text: string): Processes | undefined {
   const workersAt = lines.indexOf("# workers");
   const master = readMaster(lines.slice(0, Math.max(0, workersAt)));
   if (master === undefined) return undefined;
-  const oldAt = lines.indexOf("# old workers");
-  const [current] = readWorkers(lines.slice(workersAt, oldAt === -1 ? undefined : oldAt));
-  const old = oldAt === -1 ? [] : readWorkers(lines.slice(oldAt)).sort((a, b) => b.reloads - a.reloads);
+  const [current] = readWorkers(lines, "# workers");
+  const old = readWorkers(lines, "# old workers").sort((a, b) => b.reloads - a.reloads);
   const goesOn = current === undefined && (master.failed ?? 0) > 0 ? old.pop() : undefined;
   return { ...master, worker: current ?? goesOn, oldWorkers: old };
 }
@@ -55,8 +54,11 @@ function readMaster(lines: readonly string[]): Pick<Processes, "masterPid" | "re
 /** `1271  worker  1  0d00h00m00s  2.6.12`; on 2.4 with `1` or `[was: 1]` in front of the reloads. */
 const WORKER = /^(\d+)\s+worker\s+(?:(?:\d+|\[was: \d+\])\s+(?=\d+\s))?(\d+)\s+(\d+)d(\d+)h(\d+)m(\d+)s(?:\s+(\S+))?/;
 
-function readWorkers(lines: readonly string[]): Worker[] {
-  return lines.flatMap((line) => {
+function readWorkers(lines: readonly string[], heading: string): Worker[] {
+  const at = lines.indexOf(heading);
+  if (at === -1) return [];
+  const end = lines.findIndex((line, nth) => nth > at && line.startsWith("#"));
+  return lines.slice(at, end === -1 ? undefined : end).flatMap((line) => {
     const match = WORKER.exec(line);
     if (match === null) return [];
     const [pid = 0, reloads = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1, 7).map(Number);

@@ -12,6 +12,17 @@ export interface CommandResult {
   readonly tookMs: number;
 }
 
+/** A program and how it is started. What is not said is as ours. */
+export interface Program {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  /** All of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whom it runs as; only root may say so. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
 /** How long a command may go on after SIGTERM before its whole process group gets SIGKILL, ms. */
 const KILL_AFTER_MS = 2_000;
 /** How much of the output's end is kept, bytes. */
@@ -25,12 +36,23 @@ const OUTPUT_TAIL_BYTES = 16_384;
  * The output goes to an unlinked file, not to a pipe: a command that leaves a daemon behind with our pipe in
  * its hands (a restart script, say) would otherwise keep us waiting for as long as that daemon lives.
  */
-export async function runCommand(command: string, call: Call & { readonly timeoutMs: number }): Promise<CommandResult> {
+export function runCommand(command: string, call: Call & { readonly timeoutMs: number }): Promise<CommandResult> {
+  return runProgram({ file: "/bin/sh", args: ["-c", command] }, call);
+}
+
+/** The same for a program that is started without a shell. */
+export async function runProgram(
+  program: Program,
+  call: Call & { readonly timeoutMs: number },
+): Promise<CommandResult> {
   const { execa } = await import("execa");
   const started = performance.now();
   const output = openUnlinked();
   try {
-    const child = execa("/bin/sh", ["-c", command], {
+    const child = execa(program.file, program.args, {
+      ...(program.cwd === undefined ? {} : { cwd: program.cwd }),
+      ...(program.env === undefined ? {} : { env: program.env, extendEnv: false }),
+      ...program.user,
       // execa takes any descriptor; only its types stop at 9
       stdio: ["ignore", output as 9, output as 9],
       detached: true,
