@@ -58,7 +58,7 @@ export function createInstance(
 
   async function fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void> {
     if (master === undefined || servers.length === 0) return;
-    const { processes } = await askProcesses(master.unjudged, call);
+    const { processes } = await askProcesses(master, call);
     await Promise.all(
       (processes?.oldWorkers ?? []).map(({ pid }) =>
         cutSessionsInOldWorker(throughMaster(master, `@!${pid}`), servers, { ...call, clock }),

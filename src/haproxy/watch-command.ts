@@ -47,6 +47,6 @@ async function watchBlind(watched: Watched, seen: BeforeReload, call: Call): Pro
 
 async function wasLost({ processes: before }: BeforeReload, { master }: Watched, call: Call): Promise<boolean> {
   if (before === undefined || master === undefined) return false;
-  const { processes } = await askProcesses(master.unjudged, call);
+  const { processes } = await askProcesses(master, call);
   return processes !== undefined && judgeReload(before, processes).is === "unchanged";
 }
