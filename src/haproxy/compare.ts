@@ -19,6 +19,11 @@ export interface Known {
    * somebody has set by hand, and a server it did not have is not in maintenance because somebody wanted it.
    */
   readonly before?: readonly ConfiguredServer[];
+  /**
+   * Backends that may have more servers than can be told from the file (`server-template`, `.if`, a variable): one more
+   * in HAProxy is no difference there.
+   */
+  readonly openBackends?: ReadonlySet<string>;
 }
 
 /**
@@ -44,8 +49,10 @@ export function compareServers(
       ...compareMaintenance(wanted, has, isNew),
     ];
   });
-  const extra = [...inHaproxy].filter(([path]) => !inFile.has(path)).map(([, server]) => unexpected(server));
-  return [...drifts, ...extra];
+  const extra = running.filter((server) => {
+    return !inFile.has(pathOf(server)) && known.openBackends?.has(server.backend) !== true;
+  });
+  return [...drifts, ...extra.map(unexpected)];
 }
 
 function pathOf({ backend, server }: ServerRef): string {
@@ -71,8 +78,9 @@ function unexpected(server: RunningServer): Drift {
   return { about: refOf(server), what: "extra", says, mend: undefined };
 }
 
+/** Where the file has a name, whatever it leads to is right, but the port is still the file's. */
 function compareAddress(wanted: ConfiguredServer, has: RunningServer): readonly Drift[] {
-  const { address, port } = wanted;
+  const { address = has.address, port } = wanted;
   if (address === undefined || port === undefined) return [];
   if (address === has.address && port === has.port) return [];
   const from = has.address === undefined ? undefined : { ip: has.address, port: has.port };
