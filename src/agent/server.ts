@@ -38,8 +38,8 @@ const MOST_OPEN = { connections: 20_000, share: 0.75 };
 /** Where the system does not say how many files a process may have open. */
 const USUAL_FILES = 1_024;
 
-/** At the end, ms. */
-const LET_IN = { momentMs: 1, mostMs: 250 };
+/** At the end: nobody comes in two looks at the door, since a first one may be over before anybody is let in. */
+const LET_IN = { looks: 2, lookMs: 5, mostMs: 250 };
 
 /** The end is bounded by itself. */
 const NEVER = new AbortController().signal;
@@ -114,12 +114,13 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
   };
 }
 
-/** Resolves when nobody has come for a moment: whom the system has let in, and we have not, would be cut off. */
+/** Resolves when nobody comes any more: whom the system has let in, and we have not, would be cut off. */
 async function quiet(cameSoFar: () => number, clock: Clock): Promise<void> {
   const endsMs = clock.monotonicMs() + LET_IN.mostMs;
-  for (let before = -1; before !== cameSoFar() && clock.monotonicMs() < endsMs; ) {
-    before = cameSoFar();
-    await clock.sleep(LET_IN.momentMs, NEVER);
+  for (let looks = 0; looks < LET_IN.looks && clock.monotonicMs() < endsMs; looks += 1) {
+    const before = cameSoFar();
+    await clock.sleep(LET_IN.lookMs, NEVER);
+    if (cameSoFar() !== before) looks = 0;
   }
 }
 

@@ -109,6 +109,11 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
     unread.forget(this);
   }
 
+  function letGo(socket: Socket): void {
+    socket.destroy();
+    onClose.call(socket);
+  }
+
   /** The client has gone: whatever the reason, it is its own affair. */
   function onError(this: Socket): void {
     this.destroy();
@@ -142,13 +147,12 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
     const [oldest] = [parting, asking, thinking].find(({ size }) => size > 0)?.keys() ?? [];
     if (oldest === undefined) return;
     counters.dropped += 1;
-    oldest.destroy();
-    onClose.call(oldest);
+    letGo(oldest);
   }
 
   function sweep(nowMs: number): void {
     for (const visit of olderThan(asking, nowMs - LIMITS.askMs)) answer(visit);
-    for (const { socket } of olderThan(parting, nowMs - LIMITS.lingerMs)) socket.destroy();
+    for (const { socket } of olderThan(parting, nowMs - LIMITS.lingerMs)) letGo(socket);
   }
 
   return {
@@ -169,7 +173,7 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
       await untilOver(() => thinking.size === 0, LIMITS.thinkMs, clock);
       await untilOver(() => counters.open === 0, LIMITS.partingMs, clock);
       sweeper.stop();
-      for (const socket of [...asking.keys(), ...thinking.keys(), ...parting.keys()]) socket.destroy();
+      for (const socket of [...asking.keys(), ...thinking.keys(), ...parting.keys()]) letGo(socket);
     },
   };
 }
