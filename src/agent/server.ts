@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
@@ -6,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { AgentActivity } from "../core/status.ts";
 import { type Admission, parseAllow } from "./allow.ts";
 import { type AgentBind, EVERYWHERE } from "./binds.ts";
+import { openFilesAllowed, watchFiles } from "./files.ts";
 import { bindName, listen } from "./listen.ts";
 import { type AgentDesk, createVisits } from "./visits.ts";
 
@@ -35,9 +35,6 @@ export interface AgentServer {
 /** So many connections at a time, and no more than this part of what the process may open: probes need theirs. */
 const MOST_OPEN = { connections: 20_000, share: 0.75 };
 
-/** Where the system does not say how many files a process may have open. */
-const USUAL_FILES = 1_024;
-
 /** At the end: nobody comes in two looks at the door, since a first one may be over before anybody is let in. */
 const LET_IN = { looks: 2, lookMs: 5, mostMs: 250 };
 
@@ -56,6 +53,7 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
   const admits = parseAllow(options.allow);
   const visits = createVisits(desk, clock, mostConnections());
   const tell = createTeller(clock, logger);
+  const stop = new AbortController();
   let came = 0;
   let refused = 0;
 
@@ -77,6 +75,10 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
     tell("refused", `the agent does not answer ${from}: it is not in --allow`);
   }
 
+  function onTrouble(error: unknown): void {
+    tell("accept", `the agent port cannot take connections: ${errorText(error)}`);
+  }
+
   function doorOf(bind: AgentBind): (socket: Socket) => void {
     // who can open a unix socket may ask
     if (admits === undefined || "path" in bind) return onConnection;
@@ -85,19 +87,21 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
 
   const servers: { readonly bind: AgentBind; readonly server: Server }[] = [];
   const closeAll = async () => {
+    stop.abort(new Error("the agent port is closed"));
     await quiet(() => came, clock);
     await Promise.all([...servers.map(({ server }) => closed(server)), visits.end()]);
   };
   try {
     for (const bind of options.binds) {
       const server = await listen(bind, doorOf(bind));
-      server.on("error", (error) => tell("accept", `the agent port cannot take a connection: ${errorText(error)}`));
+      server.on("error", onTrouble);
       servers.push({ bind, server });
     }
   } catch (error) {
     await closeAll();
     throw error;
   }
+  void watchFiles(onTrouble, { clock, signal: stop.signal });
   let closing: Promise<void> | undefined;
   return {
     addresses: servers.map(({ bind }) => bindName(bind).replace(EVERYWHERE, "all interfaces")),
@@ -130,16 +134,6 @@ function closed(server: Server): Promise<void> {
 
 function mostConnections(): number {
   return Math.min(MOST_OPEN.connections, Math.floor(openFilesAllowed() * MOST_OPEN.share));
-}
-
-/** As Linux tells it, proc(5); Node has raised the soft limit to the hard one at its start. */
-function openFilesAllowed(): number {
-  try {
-    const soft = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return soft === undefined ? USUAL_FILES : Number(soft);
-  } catch {
-    return USUAL_FILES;
-  }
 }
 
 /** The first of each sort at once, then one a while, with how many there were. */

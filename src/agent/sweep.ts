@@ -50,7 +50,7 @@ export async function untilOver(isOver: () => boolean, mostMs: number, clock: Cl
 }
 
 /** False: the signal aborted. */
-async function slept(ms: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
+export async function slept(ms: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
   try {
     await clock.sleep(ms, signal);
     return true;
