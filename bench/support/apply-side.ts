@@ -72,7 +72,8 @@ apply = "${apply}"
   const haproxy = await startHaproxy({ place, masterWorker: true });
   writeFileSync(pidFile, `${haproxy.pid}\n`);
   const render = startProgram("render", ["--watch", ...args], env);
-  await untilLogged(render, /watching/);
+  // The file is younger than HAProxy by less than HAProxy tells, so it is reloaded once.
+  await untilLogged(render, /reloaded/);
   return { haproxy, render, address };
 }
 
