@@ -12,7 +12,8 @@ export class StepsError extends AppError {
   readonly begun: readonly RuntimeStep[];
 
   constructor(message: string, begun: readonly RuntimeStep[], cause: unknown) {
-    super("E_HAPROXY", message, { cause });
+    const hint = cause instanceof AppError ? cause.hint : undefined;
+    super("E_HAPROXY", message, { cause, ...(hint === undefined ? {} : { hint }) });
     this.begun = begun;
   }
 }
