@@ -1,15 +1,16 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startAgentServer } from "../../src/agent/server.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
-import { askOnce, connectClient } from "../support/agent-client.ts";
+import { askOnce } from "../support/agent-client.ts";
 import { openAgentDoor } from "../support/agent-door.ts";
 import { createCaptureLogger } from "../support/capture-logger.ts";
 import { eventually } from "../support/eventually.ts";
 import { hasIpv6 } from "../support/ipv6.ts";
+import { launch } from "../support/launch.ts";
 import { freePort, loopbackPrefix } from "../support/loopback.ts";
+import { standStill } from "../support/stand-still.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const DESK = { single: false, answer: () => "up\n" };
@@ -115,16 +116,28 @@ describe("several places", () => {
   });
 });
 
-test("a client that has gone before he was let in is no stranger to be told of", async () => {
-  const { agent, to, elsewhere, logger } = await openAgentDoor({ allow: ["192.0.2.1"] });
-  const sockets = Array.from({ length: 20 }, () => connect({ ...to, localAddress: elsewhere }));
-  for (const socket of sockets) {
+/** Clients that break off as soon as the system has let them in, a moment after they have said that they are ready. */
+const HASTY = `
+const { connect } = require("node:net");
+const [host, port, localAddress] = process.argv.slice(1);
+console.log("ready");
+setTimeout(() => {
+  for (let i = 0; i < 20; i += 1) {
+    const socket = connect({ host, port: Number(port), localAddress });
+    socket.on("connect", () => socket.write("slave1\\n", () => socket.resetAndDestroy()));
     socket.on("error", () => {});
-    socket.on("connect", () => socket.resetAndDestroy());
   }
-  await eventually("all have gone", () => sockets.every(({ destroyed }) => destroyed));
-  const client = await connectClient({ ...to, localAddress: elsewhere });
-  expect(await client.answer()).toBe("");
-  expect(logger.messages().filter((line) => line.includes("undefined"))).toEqual([]);
-  expect(agent.counters().refused).toBeGreaterThanOrEqual(1);
+}, 100);
+`;
+
+test("who has gone before it can be seen where he comes from is not asked, answered or told of", async () => {
+  const { agent, to, elsewhere, logger, asked } = await openAgentDoor({ allow: ["192.0.2.1"] });
+  const hasty = launch(process.execPath, ["-e", HASTY, to.host, `${to.port}`, elsewhere], { endWith: "SIGKILL" });
+  await eventually("they are ready", () => hasty.stdout().includes("ready"));
+  standStill(500);
+  await hasty.exited;
+  expect(await askOnce({ ...to, localAddress: elsewhere }, "slave1\n")).toBe("");
+  expect(asked).toEqual([]);
+  expect(agent.counters()).toMatchObject({ answered: 0, open: 0 });
+  expect(logger.messages()).toEqual([`the agent does not answer ${elsewhere}: it is not in --allow`]);
 });
