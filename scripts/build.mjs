@@ -11,7 +11,7 @@ import { build } from "esbuild";
 const EXECUTABLES = ["confd-haproxy", "render", "checkers"];
 
 /** What a run that finds nothing to do does not need. */
-const LAZY_PACKAGES = ["diff", "execa", "memjs", "mysql2", "picocolors", "pino", "prom-client", "yaml"];
+const LAZY_PACKAGES = ["diff", "execa", "memjs", "mysql2", "pg", "picocolors", "pino", "prom-client", "yaml"];
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 const define = { __VERSION__: JSON.stringify(version), __BUILD__: JSON.stringify(await sourcesHash()) };

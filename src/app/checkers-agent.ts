@@ -29,8 +29,8 @@ export interface CheckersAgent {
   /** Adds what people have said by hand. */
   describe(status: GroupStatus): GroupStatus;
   readonly server: AgentServer | undefined;
-  /** `--on-stopping` is said from now on. */
-  stop(): void;
+  /** `--on-stopping` is said from now on, and orders are not read any more. */
+  stop(): Promise<void>;
   /** Resolves when nothing is answered any more: after `--stop-delay`. */
   end(): Promise<void>;
 }
@@ -101,12 +101,14 @@ export function createAgent(world: AgentWorld): CheckersAgent {
     get server() {
       return server;
     },
-    stop: () => desk.stop(),
+    async stop() {
+      desk.stop();
+      await obedience.rest();
+    },
     async end() {
       const delayMs = Number(values["stop-delay"] ?? 0);
       if (server !== undefined && delayMs > 0) await clock.sleep(delayMs, stopped.signal);
       await server?.close();
-      await obedience.end();
       stopped.abort(new Error("the agent has ended"));
     },
   };

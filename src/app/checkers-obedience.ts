@@ -14,7 +14,8 @@ export interface Obedience {
   readonly isKnown: boolean;
   /** Reads orders there from now on, and nowhere else any more. */
   follow(store: Store | undefined): Promise<void>;
-  end(): Promise<void>;
+  /** Reads no more: the store is about to be closed. What was known stays in force. */
+  rest(): Promise<void>;
 }
 
 /** What it works with. */
@@ -83,7 +84,9 @@ export function createObedience({ clock, logger, folder, onChange }: ObedienceDe
         },
       };
     },
-    async end() {
+    async rest() {
+      const last = current?.book;
+      before ??= last && lastWordsOf(last);
       await current?.stop();
       current = undefined;
     },

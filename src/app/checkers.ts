@@ -67,7 +67,7 @@ export async function runCheckers(options: CheckersOptions, world: CheckersWorld
     await rereadWhenDue(options, session, { ...world, stop: stop.signal });
   } finally {
     world.stop.removeEventListener("abort", onStop);
-    agent.stop();
+    await agent.stop();
     await session.end();
     await agent.end();
     stopSurviving();

@@ -30,6 +30,8 @@ export interface RuntimePlan {
   readonly addressesOnly: boolean;
   /** Throws E_HAPROXY at the first answer that is not what it should be. */
   carryOut(call: Call): Promise<void>;
+  /** Reads back what was carried out, where that is wanted, and mends what differs; what is left, in words. */
+  verify(call: Call): Promise<readonly string[]>;
 }
 
 /** Only a reload will do. */

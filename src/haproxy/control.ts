@@ -35,7 +35,7 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
 /** An HAProxy that does not answer needs a reload, which starts it where the command is one that does. */
 async function planFor(
   instances: readonly Instance[],
-  { apply }: HaproxySettings,
+  { apply, verify }: HaproxySettings,
   { before, after }: { readonly before: string; readonly after: string },
   call: Call,
 ): Promise<ApplyPlan> {
@@ -51,7 +51,7 @@ async function planFor(
   }
   const because = differences.flatMap((difference) => (difference.how === "reload" ? difference.because : []));
   if (because.length > 0) return { how: "reload", because: [...new Set(because)] };
-  return runtimePlan(instances, differences.filter(isRuntime));
+  return runtimePlan(instances, differences.filter(isRuntime), { after, verify });
 }
 
 function isRuntime(difference: Difference): difference is RuntimeDifference {
@@ -59,8 +59,13 @@ function isRuntime(difference: Difference): difference is RuntimeDifference {
 }
 
 /** Where only comments differ there is nothing to carry out, and the file goes first. */
-function runtimePlan(instances: readonly Instance[], differences: readonly RuntimeDifference[]): ApplyPlan {
+function runtimePlan(
+  instances: readonly Instance[],
+  differences: readonly RuntimeDifference[],
+  { after, verify }: { readonly after: string; readonly verify: boolean },
+): ApplyPlan {
   const [first] = differences;
+  const backends = new Set(differences.flatMap(({ steps }) => steps.map(({ about }) => about.backend)));
   return {
     how: "runtime",
     steps: first?.steps.map(({ command }) => command) ?? [],
@@ -76,6 +81,12 @@ function runtimePlan(instances: readonly Instance[], differences: readonly Runti
           throw error;
         }
       });
+    },
+    async verify(call) {
+      if (!verify || backends.size === 0) return [];
+      const file = { configured: serversOf(after, backends), before: undefined };
+      const seen = await Promise.all(instances.map((instance) => instance.agree(file, call, [...backends])));
+      return together(instances, seen).left;
     },
   };
 }

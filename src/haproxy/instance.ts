@@ -27,8 +27,8 @@ export interface Instance {
   carryOut(difference: RuntimeDifference, call: Call): Promise<void>;
   /** Gives these steps, each answer judged. */
   give(steps: readonly RuntimeStep[], call: Call): Promise<void>;
-  /** Compares the servers that run with those of the file, and mends those that it can while it runs. */
-  agree(file: ServersInFile, call: Call): Promise<Comparison>;
+  /** Compares the servers that run, of these backends or of all, with those of the file; mends what it can. */
+  agree(file: ServersInFile, call: Call, backends?: readonly string[]): Promise<Comparison>;
   /** Ends the sessions of these servers in this HAProxy's old workers; where it has no master, nobody reaches those. */
   fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void>;
   startedAtMs(call: Call): Promise<number>;
@@ -41,6 +41,12 @@ export interface ServersInFile {
   readonly configured: readonly ConfiguredServer[];
   readonly before: readonly ConfiguredServer[] | undefined;
 }
+
+/** As many backends are asked for one by one. */
+const FEW = 8;
+/** How often it is looked for a change that HAProxy has taken, but perhaps not done yet. */
+const LOOKS = 4;
+const LOOK_AGAIN_MS = 5;
 
 /** How long a server that is taken away may need for its sessions to end, ms; then it takes a reload. */
 const GOODBYE_MS = { keep: 250, cut: 2_000 };
@@ -66,6 +72,16 @@ export function createInstance(
     );
   }
 
+  /** From 3.0 on HAProxy answers to `set server … addr` before it has done it. */
+  async function settled(look: () => Promise<readonly Drift[]>, { signal }: Call): Promise<readonly Drift[]> {
+    let drifts = await look();
+    for (let looks = 1; looks < LOOKS && drifts.some(({ mend }) => mend !== undefined); looks++) {
+      await clock.sleep(LOOK_AGAIN_MS, signal);
+      drifts = await look();
+    }
+    return drifts;
+  }
+
   return {
     name: at.socket,
     socket,
@@ -85,12 +101,13 @@ export function createInstance(
       await runSteps(socket, later, { ...call, clock, timeoutMs: cuts ? GOODBYE_MS.cut : GOODBYE_MS.keep });
     },
     give: (steps, call) => runSteps(socket, steps, { ...call, clock }),
-    async agree(file, call) {
-      const drifts = driftsOf(file, await readServers(socket, call));
+    async agree(file, call, backends) {
+      const look = async () => driftsOf(file, await readSome(socket, call, backends));
+      const drifts = await settled(look, call);
       const steps = drifts.flatMap(({ mend }) => mend ?? []);
       if (steps.length === 0) return { mended: [], left: drifts.map(({ says }) => says) };
       await runSteps(socket, steps, { ...call, clock });
-      const left = driftsOf(file, await readServers(socket, call)).map(({ says }) => says);
+      const left = (await settled(look, call)).map(({ says }) => says);
       return { mended: drifts.map(({ says }) => says).filter((says) => !left.includes(says)), left };
     },
     fenceOldWorkers: async (servers, call) => {
@@ -117,6 +134,18 @@ export function driftsOf({ configured, before }: ServersInFile, running: readonl
   const backends = new Set(configured.map(({ backend }) => backend));
   const own = running.filter(({ backend }) => backends.has(backend));
   return compareServers(configured, own, before === undefined ? {} : { before });
+}
+
+/** Of a few backends one by one, else all at once. */
+async function readSome(
+  socket: RuntimeSocket,
+  call: Call,
+  backends: readonly string[] | undefined,
+): Promise<readonly RunningServer[]> {
+  if (backends === undefined || backends.length > FEW) return readServers(socket, call);
+  const read: RunningServer[] = [];
+  for (const backend of backends) read.push(...(await readServers(socket, call, backend)));
+  return read;
 }
 
 /** What can be done at once, and what begins with a wait for sessions to end. */

@@ -8,11 +8,13 @@ import { settingsOf } from "./settings.ts";
 /**
  * Every server of listen/backend sections, in file order, with default-server of its section and of the defaults that
  * apply. Left out are servers that may not exist: between `.if` and `.endif`, or with a variable in their name; and
- * those of `server-template`, whose addresses HAProxy finds by itself.
+ * those of `server-template`, whose addresses HAProxy finds by itself. `backends`: only theirs, and only those are read.
  */
-export function serversOf(text: string): readonly ConfiguredServer[] {
+export function serversOf(text: string, backends?: ReadonlySet<string>): readonly ConfiguredServer[] {
   const config = createConfiguration(text);
-  return config.stretches.filter(hasServers).flatMap((stretch) => serversIn(config, stretch));
+  return config.stretches
+    .filter((stretch) => hasServers(stretch) && (backends === undefined || backends.has(config.name(stretch))))
+    .flatMap((stretch) => serversIn(config, stretch));
 }
 
 function serversIn(config: Configuration, stretch: Stretch): ConfiguredServer[] {

@@ -72,7 +72,7 @@ export function createBringer(resource: TemplateResource, deps: BringDeps): Brin
       throw await takenBack(error, passage, known);
     }
     const writeMs = clock.monotonicMs() - startedMs - applyMs - checkMs;
-    const because = trouble ?? (known ? await force.differences(text, call) : notKnown(owed));
+    const because = trouble ?? (known ? await force.verify(found, call) : notKnown(owed));
     return { checkMs, writeMs, inForce: force.settle(text, { steps: found.steps, applyMs, because }) };
   }
 
@@ -99,7 +99,7 @@ export function createBringer(resource: TemplateResource, deps: BringDeps): Brin
     const writeMs = writtenMs - startedMs - checkMs;
     if (found?.how !== "runtime") return { checkMs, writeMs, inForce: found };
     const trouble = await force.carryOut(found, call);
-    const because = trouble ?? (owed ? notKnown(owed) : await force.differences(text, call));
+    const because = trouble ?? (owed ? notKnown(owed) : await force.verify(found, call));
     const applyMs = clock.monotonicMs() - writtenMs;
     return { checkMs, writeMs, inForce: force.settle(text, { steps: found.steps, applyMs, because }) };
   }

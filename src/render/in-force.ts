@@ -13,7 +13,9 @@ export interface Force {
   isRunning(view: DestView, call: Call): Promise<boolean>;
   /** Undefined: it was carried out. Else what went wrong, in words. */
   carryOut(plan: RuntimePlan, call: Call): Promise<string | undefined>;
-  /** Undefined: the servers that run are those of the text. Else what differs, in words. */
+  /** Undefined: what was carried out is so. Else what differs, in words. */
+  verify(plan: RuntimePlan, call: Call): Promise<readonly string[] | undefined>;
+  /** Undefined: all servers that run are those of the text, perhaps only now. Else what differs, in words. */
   differences(text: string, call: Call): Promise<readonly string[] | undefined>;
   /** Notes how it ended: in force, or why a reload is owed. */
   settle(text: string, done: Applied): InForce;
@@ -59,15 +61,12 @@ export function createForce(resource: TemplateResource, { records, haproxy }: Fo
         return errorText(error);
       }
     },
-    async differences(text, call) {
-      if (haproxy === undefined || resource.haproxy?.verify === false) return undefined;
-      try {
-        const { left } = await haproxy.compare({ text, before: records.running(dest) }, runtimeCall(call));
-        return left.length === 0 ? undefined : left;
-      } catch (error) {
-        return [errorText(error)];
-      }
-    },
+    verify: (plan, call) => leftOf(() => plan.verify(runtimeCall(call))),
+    differences: (text, call) =>
+      leftOf(async () => {
+        const file = { text, before: records.running(dest) };
+        return (await haproxy?.compare(file, runtimeCall(call)))?.left ?? [];
+      }),
     settle(text, { steps, applyMs, because }) {
       if (because !== undefined) {
         records.update(dest, { applied: false, addressesOnly: false });
@@ -78,6 +77,16 @@ export function createForce(resource: TemplateResource, { records, haproxy }: Fo
       return { how: "runtime", steps, applyMs };
     },
   };
+}
+
+/** What cannot be asked may be wrong. */
+async function leftOf(look: () => Promise<readonly string[]>): Promise<readonly string[] | undefined> {
+  try {
+    const left = await look();
+    return left.length === 0 ? undefined : left;
+  } catch (error) {
+    return [errorText(error)];
+  }
 }
 
 /** The part of a pass's call that holds for a word with HAProxy. */

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { cpSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startConsul } from "../support/consul.ts";
@@ -194,7 +194,8 @@ test("an order outlives a restart: no ready is said before the store has told, a
   await agent.restart();
   const said = await agent.during(TAG, async () => {
     await agent.until(TAG, /up$/);
-    renameSync(away, disk);
+    // Copied, since the checker may have begun a new folder there by now.
+    cpSync(away, disk, { recursive: true });
     await agent.until(TAG, "maint #disk (eva)");
   });
   // While the order is not known HAProxy goes on with what it was told: up ends no maintenance. "" is no opinion.
