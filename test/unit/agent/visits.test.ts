@@ -34,6 +34,15 @@ describe("a question is", () => {
     expect(stage.asked).toEqual([words]);
   });
 
+  test("cut off at 512 bytes also when it comes in pieces", async () => {
+    const stage = await stageVisits({ clock: createFakeClock() });
+    const client = await stage.visitor();
+    client.socket.write("x".repeat(300));
+    await stage.hasRead(300);
+    client.socket.write("y".repeat(300));
+    expect(await client.answer()).toBe(`you asked for ${"x".repeat(300)}${"y".repeat(212)}\n`);
+  });
+
   test.each([
     ["whole when the client has closed its side", "slave1"],
     ["none when the client has closed its side without a word", ""],
