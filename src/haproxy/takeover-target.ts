@@ -12,8 +12,11 @@ import { type HaproxyArgs, readHaproxyArgs } from "./process-args.ts";
  * its last session does. Throws E_HAPROXY where that cannot be done, or would do harm, with what to do instead.
  */
 export async function planSuccessor(pid: number, socketPath: string): Promise<Program> {
+  if (pid === 1) throw refuse("it is process 1 of a container, which ends with it", IN_CONTAINER);
   const old = await readLocalProcess(pid);
-  if (old === undefined) throw refuse(`HAProxy's pid is ${pid}, and there is no such process here`, IN_CONTAINER);
+  // A thread of the kernel has no arguments.
+  if (old === undefined || old.argv.length === 0)
+    throw refuse(`HAProxy's pid is ${pid}, and there is no such program here`, IN_CONTAINER);
   const inside = await readInside(old);
   const [, ...words] = old.argv;
   const args = readHaproxyArgs(words);
@@ -44,7 +47,11 @@ async function readInside(old: LocalProcess): Promise<ProcessInside> {
     const who = process.geteuid?.() ?? -1;
     const message = `how process ${old.pid} of user ${old.uid} was started may not be read by user ${who}`;
     // A process that has given up root's rights is closed to all but root, whoever it is now.
-    throw refuse(message, `run this as root, or as the user who started HAProxy; or ${ELSE}`, error);
+    throw refuse(
+      message,
+      `run this as root, or as the user who started HAProxy; if it runs in a container, ${ELSE}`,
+      error,
+    );
   }
 }
 
@@ -66,13 +73,18 @@ async function rejectIfSupervised(old: LocalProcess, args: HaproxyArgs): Promise
   if (args.isMasterWorker || isWorker) {
     throw refuse(`process ${old.pid} is the worker of a master`, "set master_socket to the path behind -S");
   }
-  if (old.pid === 1) throw refuse("it is process 1, and its end is the container's", ELSE);
   const ours = (await readLocalProcess(process.pid))?.controlGroup;
-  const unit = [old.controlGroup, ours].find((group) => group?.endsWith(".service"));
-  if (old.controlGroup !== ours && unit !== undefined) {
-    const units = `it runs in ${old.controlGroup}, this program in ${ours}`;
-    throw refuse(`${units}, and systemd ends a unit with its processes`, 'set reload_cmd = "systemctl reload haproxy"');
-  }
+  if (!areSeparateUnits(old.controlGroup, ours)) return;
+  const units = `it runs in ${old.controlGroup ?? "no unit"}, this program in ${ours ?? "no unit"}`;
+  throw refuse(`${units}, and systemd ends a unit with its processes`, 'set reload_cmd = "systemctl reload haproxy"');
+}
+
+/**
+ * Whether a process that one of the two starts belongs to another unit of systemd's than the other's: HAProxy's unit
+ * would be over with its old process, and the new one would end with ours.
+ */
+export function areSeparateUnits(theirs: string | undefined, ours: string | undefined): boolean {
+  return theirs !== ours && [theirs, ours].some((group) => group?.endsWith(".service"));
 }
 
 /** With `chroot` the folder it was started in is not known any more. */

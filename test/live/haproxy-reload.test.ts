@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -16,6 +17,8 @@ import { releaseLater } from "../support/releases.ts";
 
 const NOBODY = 65_534;
 const IS_ROOT = process.geteuid?.() === 0;
+/** Not in every container. */
+const CAN_CONTAIN = spawnSync("unshare", ["--pid", "--fork", "true"]).status === 0;
 
 const call = { signal: new AbortController().signal, clock: systemClock, timeoutMs: 15_000 };
 /** Long enough for HAProxy to have done whatever it does. */
@@ -155,7 +158,7 @@ describe.each(haproxyBinaries())("HAProxy: $version", ({ binary }) => {
     test("a master that has ended is unclear, and says that it does not answer", async () => {
       const haproxy = await startMaster();
       await haproxy.kill();
-      const outcome = await reloadByMaster(masterOf(haproxy), short);
+      const outcome = await reloadByMaster(masterOf(haproxy), { ...call, timeoutMs: 200 });
       expect(outcome).toMatchObject({ result: "unclear", says: expect.stringContaining("ECONNREFUSED") });
     });
 
@@ -320,6 +323,21 @@ describe.each(haproxyBinaries())("HAProxy: $version", ({ binary }) => {
       await expect(reloadByTakeover(watched(haproxy, "s0", { socket }), call)).rejects.toMatchObject({
         code: "E_HAPROXY",
         hint: expect.stringContaining("unix socket"),
+      });
+    });
+
+    test.runIf(CAN_CONTAIN).each([
+      ["its first process", "exec"],
+      ["another one", ""],
+    ])("in a container, %s, it is left alone: its pid means nothing here", async (_, exec) => {
+      const place = haproxyPlace();
+      writeFileSync(place.configPath, configWith(place, "s0"));
+      const line = `${exec} ${findBinary(binary)} -db -f ${place.configPath}; :`;
+      launch("unshare", ["--pid", "--fork", "--kill-child", "sh", "-c", line], { endWith: "SIGKILL" });
+      await eventually("it answers", async () => (await pidOn(place.socket)) === (exec === "" ? 2 : 1));
+      await expect(reloadByTakeover(watched(place, "s0"), call)).rejects.toMatchObject({
+        code: "E_HAPROXY",
+        hint: expect.stringContaining("container"),
       });
     });
 
