@@ -32,7 +32,7 @@ export interface VisitCounters {
 export interface Visits {
   readonly counters: VisitCounters;
   begin(socket: Socket): void;
-  /** Answers who still asks, and ends all; resolves when all have gone or were dropped. */
+  /** Waits until all were answered, and ends all; resolves when all have gone or were dropped. Nobody may begin any more. */
   end(): Promise<void>;
 }
 
@@ -48,10 +48,8 @@ const LIMITS = {
   wasteBytes: 65_536,
   /** Clients of which something is left unread: each holds a piece of memory, so that more of them are cut off. */
   unread: 500,
-  /** When all is to end: for questions that are there but unread, ms. */
-  readMs: 5,
-  /** For answers that are still looked for, longer than a desk is patient, ms. */
-  thinkMs: 2_000,
+  /** When all is to end: for questions that come and answers that are looked for, longer than a desk is patient, ms. */
+  answerMs: 2_000,
   /** And then for clients to close their side, ms. */
   partingMs: 250,
 } as const;
@@ -167,10 +165,7 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
       sweeper.wake();
     },
     async end() {
-      // what has come already is read first: it says who is meant
-      await untilOver(() => asking.size === 0, LIMITS.readMs, clock);
-      for (const visit of [...asking.values()]) answer(visit);
-      await untilOver(() => thinking.size === 0, LIMITS.thinkMs, clock);
+      await untilOver(() => asking.size + thinking.size === 0, LIMITS.answerMs, clock);
       await untilOver(() => counters.open === 0, LIMITS.partingMs, clock);
       sweeper.stop();
       for (const socket of [...asking.keys(), ...thinking.keys(), ...parting.keys()]) letGo(socket);

@@ -107,6 +107,21 @@ describe("when all is to end", () => {
     expect(stage.visits.counters).toMatchObject({ answered: 2, dropped: 0 });
   });
 
+  test("who asks slowly is waited for", async () => {
+    const clock = createFakeClock();
+    const stage = await stageVisits({ clock });
+    const client = await stage.visitor();
+    const ended = stage.visits.end();
+    for (const [at, byte] of [..."slave1\n"].entries()) {
+      await clock.advance(90);
+      client.socket.write(byte);
+      await stage.hasRead(at + 1);
+    }
+    expect(await client.answer()).toBe("you asked for slave1\n");
+    await clock.advance(300);
+    await ended;
+  });
+
   test("who closes is not waited for", async () => {
     const clock = createFakeClock();
     const stage = await stageVisits({ clock });
