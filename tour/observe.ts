@@ -83,19 +83,32 @@ function serversIn(config: string): string[] {
   return [...config.matchAll(/^\s+server \S+ (\S+)/gm)].map(([, server = ""]) => server);
 }
 
-/** Tells that another worker answers on HAProxy's socket: the first one, and after each reload a new one. */
-export async function observeWorker(watcher: Watcher, socket: string): Promise<void> {
-  let last = "";
+/** Tells where HAProxy's servers are, whenever one gets another address, and that another worker answers on its socket. */
+export async function observeHaproxy(watcher: Watcher, socket: string): Promise<void> {
+  let worker = "";
+  let servers: readonly string[] = [];
   await forEver(watcher, async () => {
     // In the moment of a reload nobody may answer; the next look tells.
-    const pid = /^Pid: (\d+)/m.exec(await cli(socket, "show info").catch(() => ""))?.[1];
-    if (pid === undefined || pid === last) return;
-    watcher.news.tell(
-      "haproxy",
-      last === "" ? `worker ${pid} answers` : `reloaded: worker ${pid} has taken over from worker ${last}`,
-    );
-    last = pid;
+    const answer = await cli(socket, "show info;show servers state").catch(() => "");
+    const pid = /^Pid: (\d+)/m.exec(answer)?.[1];
+    if (pid === undefined) return;
+    const now = placesIn(answer);
+    if (pid !== worker) {
+      const words =
+        worker === "" ? `worker ${pid} answers` : `reloaded: worker ${pid} has taken over from worker ${worker}`;
+      watcher.news.tell("haproxy", words);
+    }
+    const fresh = now.filter((place) => !servers.includes(place));
+    if (pid === worker && fresh.length > 0)
+      watcher.news.tell("haproxy", `sends to ${fresh.join(", ")}, without a reload`);
+    worker = pid;
+    servers = now;
   });
+}
+
+/** The addresses in `show servers state` (management manual, 9.3): `be_id be_name srv_id srv_name srv_addr …`, the port 19th. */
+function placesIn(answer: string): readonly string[] {
+  return [...answer.matchAll(/^\d+ \S+ \d+ \S+ (\S+)(?: \S+){13} (\d+)/gm)].map(([, host, port]) => `${host}:${port}`);
 }
 
 /** Lets the client ask, without end. */

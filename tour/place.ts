@@ -19,6 +19,7 @@ export interface Place {
   readonly haproxyPid: string;
   readonly haproxyCfg: string;
   readonly haproxySocket: string;
+  readonly haproxyMasterSocket: string;
   readonly logs: string;
 }
 
@@ -40,6 +41,7 @@ export function createPlace(): Place {
     haproxyPid: join(haproxyDir, "haproxy.pid"),
     haproxyCfg: join(haproxyDir, "haproxy.cfg"),
     haproxySocket: join(haproxyDir, "haproxy.sock"),
+    haproxyMasterSocket: join(haproxyDir, "master.sock"),
     logs: join(dir, "logs"),
   };
   for (const folder of [haproxyDir, place.logs, join(place.confdir, "conf.d")]) mkdirSync(folder, { recursive: true });
@@ -55,6 +57,10 @@ dest = "${place.haproxyCfg}"
 keys = ${JSON.stringify(acts.map((act) => `/${keyOf(act)}`))}
 check_cmd = "haproxy -c -f {{src}}"
 reload_cmd = "test ! -e ${place.haproxyPid} || kill -USR2 $(cat ${place.haproxyPid})"
+
+[haproxy]
+socket = "${place.haproxySocket}"
+master_socket = "${place.haproxyMasterSocket}"
 `;
   writeFileSync(join(place.confdir, "conf.d/tour.toml"), resource);
 }

@@ -14,7 +14,8 @@ export interface Outcome {
   readonly cueMs: number | undefined;
   readonly writtenMs: number;
   readonly inPlaceMs: number;
-  readonly reloadedMs: number;
+  /** When HAProxy had the address of the heir. */
+  readonly appliedMs: number;
   readonly answeredMs: number;
   /** Requests from the fault to that answer that got none. */
   readonly unanswered: number;
@@ -50,18 +51,18 @@ export async function play(stage: Stage, act: Act, scene: Scene): Promise<Outcom
     source === "entry" && kind === act.kind && text !== from.server.server;
   const [noticedMs, written] = await Promise.all([notice(), see(`the entry leaves ${from.name}`, isLeft)]);
   const to = playerBy(act, "the entry names", (one) => one.server.server === written.text && scene.isHeir(one));
-  const [cueMs, inPlaceMs, reloadedMs, [answeredMs, unanswered]] = await Promise.all([
+  const [cueMs, inPlaceMs, appliedMs, [answeredMs, unanswered]] = await Promise.all([
     scene.cue && see(scene.cue.what, scene.cue.fits).then(({ ms }) => ms),
     seen(`haproxy.cfg names ${to.name}`, "file", (text) => text.split(", ").includes(to.server.server)),
-    seen("HAProxy reloads", "haproxy", (text) => text.startsWith("reloaded")),
+    seen(`HAProxy has ${to.name}`, "haproxy", (text) => text.includes(to.server.server)),
     seen(`${to.name} answers the client`, "client", (text) => text === to.name).then(
       (ms) => [ms, client.unanswered()] as const,
     ),
     seen("render has accepted the file", "render", (text) => text.startsWith("wrote")),
-    seen("render has run reload_cmd", "render", (text) => text.startsWith("reloaded")),
+    seen("render says how", "render", (text) => text.startsWith("in force")),
   ]);
   const writtenMs = written.ms;
-  return { scene, from, to, noticedMs, cueMs, writtenMs, inPlaceMs, reloadedMs, answeredMs, unanswered };
+  return { scene, from, to, noticedMs, cueMs, writtenMs, inPlaceMs, appliedMs, answeredMs, unanswered };
 }
 
 function playerBy({ players }: Act, what: string, fits: (player: Player) => boolean): Player {

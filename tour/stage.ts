@@ -11,7 +11,7 @@ import { type Act, keyOf } from "./act.ts";
 import { type Client, createClient } from "./client.ts";
 import type { Journal } from "./journal.ts";
 import { createNews, type News } from "./news.ts";
-import { observeClient, observeEntry, observeFile, observeLog, observeWorker, type Pace } from "./observe.ts";
+import { observeClient, observeEntry, observeFile, observeHaproxy, observeLog, type Pace } from "./observe.ts";
 import { type Place, writeCheckers, writeResource } from "./place.ts";
 import { ownKey, type TourStore } from "./store.ts";
 import { inWords } from "./words.ts";
@@ -167,7 +167,7 @@ async function startProxy(stage: Stage): Promise<void> {
   const ports = acts.map(({ front }) => front.port).join(", ");
   journal.step(performance.now(), "haproxy", `master ${haproxy.pid} runs, for clients at ${frontHost}: ${ports}`);
   follow(stage, "haproxy", () => haproxy.stderr());
-  background(stage, observeWorker(stage, place.haproxySocket));
+  background(stage, observeHaproxy(stage, place.haproxySocket));
   await stage.news.until("a worker of HAProxy answers", ({ source }) => source === "haproxy");
 }
 

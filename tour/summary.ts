@@ -3,7 +3,7 @@ import type { Outcome } from "./scene.ts";
 import { BUSY_MS } from "./stage.ts";
 
 /** The columns of times are called as the timeline calls who it was. */
-const HEADS = ["checkers", "entry", "file", "haproxy", "client", "lost"];
+const HEADS = ["checkers", "entry", "haproxy", "client", "file", "lost"];
 
 /** All scenes in one table, a line for each. */
 export function summarize(journal: Journal, outcomes: readonly Outcome[]): void {
@@ -18,9 +18,9 @@ export function summarize(journal: Journal, outcomes: readonly Outcome[]): void 
   journal.line(`
   checkers  are sure that the server is not well
   entry     names the other one
-  file      is in place: haproxy.cfg, after haproxy -c accepted it
-  haproxy   has reloaded: a new worker has taken over
+  haproxy   has the other one's address, by its runtime socket and without a reload
   client    has its first answer from the other one; it asks every ${BUSY_MS} ms
+  file      is in place: haproxy.cfg, after haproxy -c accepted it
   lost      requests before that answer which got none`);
 }
 
@@ -33,8 +33,8 @@ function underHead(cell: string, column: number): string {
 }
 
 function cellsOf(outcome: Outcome): string[] {
-  const { noticedMs, writtenMs, inPlaceMs, reloadedMs, answeredMs, unanswered } = outcome;
-  return [noticedMs, writtenMs, inPlaceMs, reloadedMs, answeredMs, unanswered].map((number) => number.toFixed(0));
+  const { noticedMs, writtenMs, appliedMs, answeredMs, inPlaceMs, unanswered } = outcome;
+  return [noticedMs, writtenMs, appliedMs, answeredMs, inPlaceMs, unanswered].map((number) => number.toFixed(0));
 }
 
 function cueOf(outcome: Outcome | undefined): string[] {

@@ -35,6 +35,7 @@ function renderWords(message: string): string {
   if (message.startsWith("wrote ")) {
     return `wrote it: rendered in ${field("render")}, haproxy -c accepted it in ${field("check")}`;
   }
+  if (message.startsWith("in force ")) return `HAProxy had it in ${field("took")}, without a reload`;
   if (message.startsWith("reloaded ")) return `ran reload_cmd in ${field("took")}`;
   return withoutFields(message);
 }

@@ -115,7 +115,7 @@ function expectScenes(output: string): void {
     expect(scene).toMatch(new RegExp(`entry +points to ${to}\n`));
     expect(scene).toMatch(/haproxy -c accepted it in [\d.]+ ms\n/);
     expect(scene).toMatch(new RegExp(`file +haproxy.cfg in place, with server ${to}\n`));
-    expect(scene).toMatch(/reloaded: worker \d+ has taken over from worker \d+\n/);
+    expect(scene).toMatch(new RegExp(`haproxy +sends to ${to}, without a reload\n`));
     expect(scene).toMatch(new RegExp(`client +is answered by ${to}\n`));
   }
   expect(scenes[1]).toMatch(new RegExp(`haproxy +its own check says ${outcomes[1]?.from} is UP`));
