@@ -34,10 +34,10 @@ export async function bringUp(
   throw new RuntimeError("refused", `HAProxy at ${socket.name}: "${commands[at]}" was answered with ${says}`);
 }
 
-/** `DOWN`, or `DOWN 1/2` on its way up; with an agent that has it down `DOWN (agent)`, whatever the check says. */
+/**
+ * `DOWN`, or `DOWN 1/2` on its way up; one that its agent has down is `DOWN (agent)`, whatever its check says
+ * (src/stats.c). Without a check it is somebody's `set server … health down`.
+ */
 function isDownByItsCheck(row: StatRow): boolean {
-  const isDown = /^DOWN(?: \d+\/\d+)?$/.test(row("status"));
-  const isChecked = row("check_status") !== "" && row("tracked") === "";
-  const agentSaysDown = row("agent_status") !== "" && Number(row("agent_health")) < Number(row("agent_rise"));
-  return isDown && isChecked && !agentSaysDown;
+  return /^DOWN(?: \d+\/\d+)?$/.test(row("status")) && row("check_status") !== "" && row("tracked") === "";
 }

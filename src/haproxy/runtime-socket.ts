@@ -44,7 +44,7 @@ export function openRuntimeSocket(address: string): RuntimeSocket {
     const text = await send(commands, call);
     const asked = describe(address, commands);
     const answers = splitAnswers(text, commands);
-    for (const answer of answers ?? [text]) rejectIfTurnedAway(answer, asked);
+    for (const answer of answers ?? [text, lastLineOf(text)]) rejectIfTurnedAway(answer, asked);
     if (answers !== undefined) return answers;
     if (commands.length > 1 && /\n\n?$/.test(text)) {
       throw new RuntimeError(
@@ -85,6 +85,10 @@ export function throughMaster(master: RuntimeSocket, worker: string): RuntimeSoc
     askAll: (commands, call) => master.askAll(commands.map(prefixed), call),
     unjudged: { name, ask: (command, call) => master.unjudged.ask(prefixed(command), call) },
   };
+}
+
+function lastLineOf(text: string): string {
+  return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
 function parseAddress(address: string): NetConnectOpts {
@@ -168,21 +172,36 @@ function readToEnd({ name, where, commands }: Question, signal: AbortSignal): Pr
       socket.destroy();
       reject(error);
     };
+    const settle = () => {
+      finish();
+      socket.destroy();
+      resolve(Buffer.concat(chunks, bytes).toString("utf8"));
+    };
     const onAbort = () => fail(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     socket.on("error", fail);
     socket.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       chunks.push(chunk);
+      if (isLastWord(chunk)) settle();
       if (bytes > MAX_BYTES) fail(new RuntimeError("strange", `${asked}: the answer has more than ${MAX_BYTES} bytes`));
     });
-    socket.on("end", () => {
-      finish();
-      resolve(Buffer.concat(chunks, bytes).toString("utf8"));
-    });
+    socket.on("end", settle);
     // Said to be all at once: the master of 2.6 keeps the connection open until then.
     socket.end(`${commands.join(";")}\n`);
   });
+}
+
+/**
+ * What a master says when it cannot pass a command on, after which it hears nothing more (`pcli_reply_and_close` in
+ * src/cli.c). That of 3.0 closes the connection afterwards, or forgets to.
+ */
+const LAST_WORDS = /(?:^|\n)Can't (?:find the target PID matching the prefix '[^'\n]*'|connect to the target CLI!)\n$/;
+
+const LONGEST_LAST_WORDS = 200;
+
+function isLastWord(chunk: Buffer): boolean {
+  return LAST_WORDS.test(chunk.toString("latin1", Math.max(0, chunk.length - LONGEST_LAST_WORDS)));
 }
 
 function connectionError(error: unknown, asked: string): RuntimeError {

@@ -11,8 +11,19 @@ const TIMEOUT_MS = 5_000;
 
 const LOOK_EVERY_MS = 10;
 
+/** What came of cutting sessions. */
+export interface Cut {
+  /** How many there were; none of them reaches its server any more. */
+  readonly sessions: number;
+  /**
+   * How many of them hang: HAProxy has cut them off, and does not tell the client. 3.0.11 does so with those that wait
+   * for a server; they end when the client goes, or that process.
+   */
+  readonly hanging: number;
+}
+
 /**
- * Cuts all sessions of these servers on the live worker; resolves to how many they were. A server that is
+ * Cuts all sessions of these servers on the live worker. A server that is
  * not there has none. HAProxy answers before they are cut, which it does at once afterwards (2.6.12). To be called when
  * the servers have their new address: a session that comes between goes to the old one.
  */
@@ -20,12 +31,12 @@ export async function cutSessions(
   socket: RuntimeSocket,
   servers: readonly ServerRef[],
   call: Call & { readonly clock: Clock },
-): Promise<number> {
+): Promise<Cut> {
   const commands = servers.flatMap(({ backend, server }) => [
     `show stat ${backend} ${SERVERS_ONLY} -1`,
     `shutdown sessions server ${backend}/${server}`,
   ]);
-  if (commands.length === 0) return 0;
+  if (commands.length === 0) return { sessions: 0, hanging: 0 };
   const answers = await socket.askAll(commands, call);
   const stopped: ServerRef[] = [];
   let count = 0;
@@ -41,7 +52,9 @@ export async function cutSessions(
       );
     }
   }
-  return count + (stopped.length === 0 ? 0 : await cutSessionsInOldWorker(socket, stopped, call));
+  if (stopped.length === 0) return { sessions: count, hanging: 0 };
+  const old = await cutSessionsInOldWorker(socket, stopped, call);
+  return { sessions: count + old.sessions, hanging: old.hanging };
 }
 
 const SERVERS_ONLY = 4;
@@ -65,13 +78,14 @@ export async function cutSessionsInOldWorker(
   socket: RuntimeSocket,
   servers: readonly ServerRef[],
   call: Call & { readonly clock: Clock },
-): Promise<number> {
+): Promise<Cut> {
   const { clock, timeoutMs = TIMEOUT_MS } = call;
   const untilMs = clock.monotonicMs() + timeoutMs;
   const cut = new Set<string>();
   for (;;) {
-    const left = await sessionsIn(socket, servers, call);
-    if (left.length === 0) return cut.size;
+    const found = await sessionsIn(socket, servers, call);
+    const left = found.filter(({ id, isCutOff }) => !isCutOff || !cut.has(id));
+    if (left.length === 0) return { sessions: cut.size, hanging: found.length };
     if (clock.monotonicMs() >= untilMs) {
       throw new RuntimeError(
         "refused",
@@ -84,7 +98,7 @@ export async function cutSessionsInOldWorker(
     }
     await endSessions(socket, left, call);
     for (const { id } of left) cut.add(id);
-    await clock.sleep(cut.size === 0 ? 0 : LOOK_EVERY_MS, call.signal);
+    await clock.sleep(LOOK_EVERY_MS, call.signal);
   }
 }
 
@@ -95,7 +109,10 @@ async function sessionsIn(
 ): Promise<readonly Session[]> {
   try {
     const sessions = parseSessions(await socket.ask("show sess", call), socket.name);
-    return sessions.filter((session) => mayUse(session, servers));
+    const concerned = sessions.filter((session) => mayUse(session, servers));
+    // Those that wait first: the end of another would let one of them through.
+    const waiting = concerned.filter(({ server }) => server === undefined);
+    return [...waiting, ...concerned.filter(({ server }) => server !== undefined)];
   } catch (error) {
     if (isTrouble(error, "gone")) return [];
     throw error;

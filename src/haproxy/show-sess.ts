@@ -9,7 +9,12 @@ export interface Session {
   readonly backend: string | undefined;
   /** Undefined while it waits for one. */
   readonly server: string | undefined;
+  /** Its side towards the server is closed for good: nothing of it reaches a server any more. */
+  readonly isCutOff: boolean;
 }
+
+/** SC_ST_CLO in include/haproxy/stconn-t.h; up to 2.5 it is SI_ST_CLO, of the same value, and the field is called s1. */
+const CLOSED_TO_SERVER = / (?:scb|s1)=\[10,/;
 
 /**
  * Reads the answer to `show sess`: `0x…: proto=tcpv4 src=… fe=l be=b srv=s ts=…`, one line for each; the head is the
@@ -27,7 +32,8 @@ export function parseSessions(text: string, name: string): readonly Session[] {
       );
     }
     const [, backend, server] = / fe=\S+ be=(\S+) srv=(\S+)(?: |$)/.exec(line) ?? [];
-    return { id, backend: unlessNone(backend), server: unlessNone(server) };
+    const isCutOff = CLOSED_TO_SERVER.test(line);
+    return { id, backend: unlessNone(backend), server: unlessNone(server), isCutOff };
   });
 }
 

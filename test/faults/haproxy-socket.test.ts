@@ -4,13 +4,15 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runSteps, type StepsError, undoSteps } from "../../src/haproxy/run-steps.ts";
-import { openRuntimeSocket } from "../../src/haproxy/runtime-socket.ts";
+import { openRuntimeSocket, throughMaster } from "../../src/haproxy/runtime-socket.ts";
 import { readInfo, readServers } from "../../src/haproxy/servers-state.ts";
 import { cutSessions, cutSessionsInOldWorker } from "../../src/haproxy/sessions.ts";
+import { compareSettled } from "../../src/haproxy/settle.ts";
 import { setMaintenance, setWeight } from "../../src/haproxy/steps.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { type HaproxyPlace, haproxyHead, startHaproxy } from "../support/haproxy.ts";
+import { configuredServer } from "../support/haproxy-servers.ts";
 import { freePort, loopbackPrefix } from "../support/loopback.ts";
 import { releaseLater } from "../support/releases.ts";
 import { type Script, startScriptedHaproxy } from "../support/scripted-haproxy.ts";
@@ -113,6 +115,23 @@ describe("no whole answer", () => {
     });
     await eventually("the connection is closed", () => haproxy.isAbandoned());
   });
+
+  test.each([
+    ["its first word", "Can't find the target PID matching the prefix '@!99'\n", "gone"],
+    ["after an answer", "\nCan't find the target PID matching the prefix '@!99'\n", "gone"],
+    ["that it cannot reach the worker", "Can't connect to the target CLI!\n", "unreachable"],
+  ] as const)(
+    "a master that forgets to close after its last word (3.0) is not waited for: %s",
+    async (_, says, trouble) => {
+      const { haproxy, socket } = await openScripted((_line, connection) => {
+        connection.write(says);
+        return undefined;
+      });
+      const worker = throughMaster(socket, "@!99");
+      await expect(worker.askAll(["show info", "show sess"], call)).rejects.toMatchObject({ trouble });
+      await eventually("the connection is closed", () => haproxy.isAbandoned());
+    },
+  );
 
   test("nothing comes, and the caller stops: the reason is the caller's", async () => {
     const { haproxy, socket } = await openScripted(() => undefined);
@@ -234,6 +253,25 @@ describe("steps", () => {
   });
 });
 
+describe("an address that HAProxy has said to have changed", () => {
+  const HEADER =
+    "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_check_state srv_agent_state srv_fqdn srv_port srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
+  const state = (address: string) => `1\n${HEADER}\n2 b 1 s1 ${address} 2 0 10 10 0 0 - 3306 0 - - 0\n\n`;
+  const configured = [configuredServer({ address: "10.0.0.2" })];
+
+  test("is looked at until it has (HAProxy 3)", async () => {
+    const { haproxy, socket } = await openScripted(() => state(haproxy.lines.length < 4 ? "10.0.0.1" : "10.0.0.2"));
+    expect(await compareSettled(socket, configured, call)).toEqual([]);
+    expect(haproxy.lines).toHaveLength(4);
+  });
+
+  test("and does not is a difference after a moment", async () => {
+    const { socket } = await openScripted(() => state("10.0.0.1"));
+    const drifts = await compareSettled(socket, configured, call);
+    expect(drifts.map(({ says }) => says)).toEqual(["b/s1: HAProxy has 10.0.0.1:3306, the file says 10.0.0.2:3306"]);
+  });
+});
+
 describe("cutting", () => {
   const SESSION = "0x1: proto=tcpv4 src=1 fe=b be=b srv=s1 ts=00\n\n";
 
@@ -261,7 +299,7 @@ describe("cutting", () => {
         hasEnded = true;
         return last;
       });
-      expect(await cutSessionsInOldWorker(socket, [S1], call)).toBe(1);
+      expect(await cutSessionsInOldWorker(socket, [S1], call)).toEqual({ sessions: 1, hanging: 0 });
     }
   });
 

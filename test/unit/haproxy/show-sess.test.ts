@@ -2,19 +2,21 @@ import { describe, expect, test } from "vitest";
 import { mayUse, parseSessions } from "../../../src/haproxy/show-sess.ts";
 import { countConnections } from "../../../src/haproxy/unused-server.ts";
 
-/** Recorded from 2.6.12 (first three) and 3.0.11. */
+/** Recorded from 2.6.12 (the first three) and 3.0.11. */
 const RECORDED = `0x556f87041e60: proto=tcpv4 src=127.0.0.1:35930 fe=l be=b srv=s1 ts=00 epoch=0 age=1s calls=4 rate=4 cpu=0 lat=0 rq[f=808000h,i=0,an=00h,rx=9m59s,wx=,ax=] rp[f=80000000h,i=0,an=00h,rx=,wx=,ax=] scf=[8,0h,fd=11] scb=[3,1h,fd=-1] exp=0s rc=2 c_exp=0s
 0x556f87136c90: proto=sockpair src=unix:2 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 rate=0 cpu=0 lat=0 rq[f=c08000h,i=0,an=00h,rx=,wx=,ax=] rp[f=80008002h,i=0,an=00h,rx=,wx=,ax=] scf=[8,200h,fd=6] scb=[8,1h,fd=-1] exp= rc=0 c_exp=
 0x55b0c6d908a0: proto=? ts=00 epoch=0 age=0s calls=2 rate=2 cpu=0 lat=0 rq[f=808000h,i=0,an=00h,rx=,wx=,ax=] rp[f=80400000h,i=0,an=00h,rx=,wx=,ax=] scf=[8,40h,fd=-1] scb=[3,1h,fd=-1] exp=0s rc=1 c_exp=0s
-0x7fdf84aed400: proto=unix_stream src=unix:1 fe=f be=b srv=<none> ts=00 epoch=0 age=0s calls=1 rate=0 cpu=0 lat=0 rq[f=848101h,i=0,an=00h,ax=] rp[f=80008000h,i=0,an=00h,ax=] scf=[8,0h,fd=18,rex=10s,wex=] scb=[8,1h,fd=-1,rex=,wex=] exp=10s rc=0 c_exp=`;
+0x7fdf84aed400: proto=unix_stream src=unix:1 fe=f be=b srv=<none> ts=00 epoch=0 age=0s calls=1 rate=0 cpu=0 lat=0 rq[f=848101h,i=0,an=00h,ax=] rp[f=80008000h,i=0,an=00h,ax=] scf=[8,0h,fd=18,rex=10s,wex=] scb=[8,1h,fd=-1,rex=,wex=] exp=10s rc=0 c_exp=
+0x7fd0a0081000: proto=tcpv4 src=127.0.0.1:59436 fe=b be=b srv=<none> ts=00 epoch=0 age=1s calls=3 rate=1 cpu=0 lat=0 rq[f=808000h,i=0,an=00h,ax=] rp[f=80000000h,i=0,an=00h,ax=] scf=[8,14000h,fd=11,rex=,wex=] scb=[10,30005h,fd=-1,rex=,wex=] exp=59s rc=0 c_exp=`;
 
 describe("show sess", () => {
   test("tells each session's id, backend and server", () => {
     expect(parseSessions(RECORDED, "/s")).toEqual([
-      { id: "0x556f87041e60", backend: "b", server: "s1" },
-      { id: "0x556f87136c90", backend: undefined, server: undefined },
-      { id: "0x55b0c6d908a0", backend: undefined, server: undefined },
-      { id: "0x7fdf84aed400", backend: "b", server: undefined },
+      { id: "0x556f87041e60", backend: "b", server: "s1", isCutOff: false },
+      { id: "0x556f87136c90", backend: undefined, server: undefined, isCutOff: false },
+      { id: "0x55b0c6d908a0", backend: undefined, server: undefined, isCutOff: false },
+      { id: "0x7fdf84aed400", backend: "b", server: undefined, isCutOff: false },
+      { id: "0x7fd0a0081000", backend: "b", server: undefined, isCutOff: true },
     ]);
   });
 
@@ -35,7 +37,7 @@ describe("show sess", () => {
     ["with a server of that name elsewhere", { backend: "c", server: "s1" }, false],
     ["without a backend", { backend: undefined, server: undefined }, false],
   ] as const)("a session %s may use it: %o → %s", (_, session, expected) => {
-    expect(mayUse({ id: "0x1", ...session }, [{ backend: "b", server: "s1" }])).toBe(expected);
+    expect(mayUse({ id: "0x1", isCutOff: false, ...session }, [{ backend: "b", server: "s1" }])).toBe(expected);
   });
 });
 
