@@ -18,7 +18,7 @@ import { releaseLater } from "../support/releases.ts";
 const NOBODY = 65_534;
 const IS_ROOT = process.geteuid?.() === 0;
 /** Not in every container. */
-const CAN_CONTAIN = spawnSync("unshare", ["--pid", "--fork", "true"]).status === 0;
+const CAN_CONTAIN = spawnSync("sh", ["-c", "unshare --pid --fork true"]).status === 0;
 
 const call = { signal: new AbortController().signal, clock: systemClock, timeoutMs: 15_000 };
 /** Long enough for HAProxy to have done whatever it does. */
