@@ -33,6 +33,8 @@ export async function play(stage: Stage, act: Act, scene: Scene): Promise<Outcom
   client.forget();
   const done = await scene.strike(from);
   journal.step(performance.now(), "server", done);
+  // At once: soon HAProxy has another server in its place.
+  if (scene.portAnswers === true) await tellCheckOf(stage, act, from);
 
   const see = async (what: string, fits: (sighting: Sighting) => boolean) => {
     const sighting = await news.until(what, fits, startMs);
@@ -42,11 +44,7 @@ export async function play(stage: Stage, act: Act, scene: Scene): Promise<Outcom
     (await see(what, (sighting) => sighting.source === source && fits(sighting.text))).ms;
 
   const down = `${from.server.server} is down`;
-  const notice = async () => {
-    const ms = await seen(`the checker notices ${from.name}`, "checkers", (text) => text.includes(down));
-    if (scene.portAnswers === true) await tellCheckOf(stage, act, from);
-    return ms;
-  };
+  const notice = () => seen(`the checker notices ${from.name}`, "checkers", (text) => text.includes(down));
   const isLeft = ({ source, kind, text }: Sighting) =>
     source === "entry" && kind === act.kind && text !== from.server.server;
   const [noticedMs, written] = await Promise.all([notice(), see(`the entry leaves ${from.name}`, isLeft)]);
