@@ -6,7 +6,7 @@ import type { ServerRef } from "./difference.ts";
 import { driftsOf, type Instance, type ServersInFile } from "./instance.ts";
 import { type OperatorSetting, readOperatorState, restoreOperatorState } from "./operator-state.ts";
 import { type ReloadOutcome as OneOutcome, reloadByMaster } from "./reload-master.ts";
-import { type BeforeReload, readBeforeReload, type Watched } from "./reload-outcome.ts";
+import { type BeforeReload, readBeforeReload, type Watched, watchReload } from "./reload-outcome.ts";
 import { RuntimeError } from "./runtime-error.ts";
 import { serversOf } from "./servers.ts";
 import { type Listener, type RunningServer, readListeners, readServers } from "./servers-state.ts";
@@ -139,7 +139,8 @@ async function reload(
     }),
   );
   const { command } = order;
-  if (command === undefined) return Promise.all(watched.map((one) => reloadItself(one, world)));
+  if (command === undefined)
+    return Promise.all(watched.map((one, at) => reloadItself(one, befores[at]?.seen ?? UNSEEN, world)));
   await command(call);
   if (!settings.verify) return watched.map(() => ({ result: "loaded", workerPid: 0, tookMs: 0 }));
   return Promise.all(
@@ -149,9 +150,12 @@ async function reload(
   );
 }
 
-function reloadItself(watched: Watched, { clock, call }: ReloadWorld): Promise<Ended> {
+/** The master tells when the new worker is there; after that it has to have what the file says, and be the only one that answers. */
+async function reloadItself(watched: Watched, seen: BeforeReload, { clock, call }: ReloadWorld): Promise<Ended> {
   const { master } = watched;
-  return master === undefined ? reloadByTakeover(watched, call) : reloadByMaster(master, { ...call, clock });
+  if (master === undefined) return reloadByTakeover(watched, call);
+  const outcome = await reloadByMaster(master, { ...call, clock });
+  return outcome.result === "loaded" ? watchReload(seen, watched, call) : outcome;
 }
 
 /** What a new worker has not as the file says; what can be mended while it runs is mended afterwards. */

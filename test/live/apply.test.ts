@@ -78,6 +78,15 @@ test("a server that HAProxy has not is a reload, and the log says why", async ()
   expect(stage.reloadCount()).toBe(2);
 });
 
+test("without a reload_cmd HAProxy's master is told", async () => {
+  const { stage, two, render, pid } = await serving({ withoutCommand: true });
+  await stage.publish(two, "mem2", 21_612);
+  await untilLogged(render, /reloaded[\s\S]*reloaded/);
+  expect(await stage.haproxy.cli("show stat")).toContain("mem2-memcached");
+  expect(await workerPid(stage)).not.toBe(pid);
+  expect(stage.reloadCount()).toBe(0);
+});
+
 test("--noop says what it would take", async () => {
   const { stage, two, render } = await serving();
   await render.stop();

@@ -48,6 +48,8 @@ export interface RenderStage {
 /** What differs from a plain stage. */
 export interface RenderStageOptions {
   readonly acl?: boolean;
+  /** There is no reload_cmd. */
+  readonly withoutCommand?: boolean;
   /** In place of `haproxy -c`. */
   readonly check?: string;
   /** More TOML for the resource's end. */
@@ -82,7 +84,7 @@ src = "t.cfg.hbs"
 dest = "${dest}"
 keys = ["/haproxy/memcached/"]
 check_cmd = "${options.check ?? "haproxy -c -f {{.src}}"}"
-reload_cmd = "${reload}"
+${options.withoutCommand === true ? "" : `reload_cmd = "${reload}"`}
 ${options.resource ?? ""}
 ${table}`,
   });
