@@ -31,6 +31,12 @@ export interface CrowdOptions {
   readonly are: "silent" | "bad";
 }
 
+/** How long a crowd may take on a machine that has other things to do, ms; less than a test with one may take. */
+export const CROWD_MS = 60_000;
+
+/** For tests with a crowd, ms. */
+export const CROWD_TEST_MS = 180_000;
+
 /** Starts them. They end with the test. */
 export function startCrowd({ to, atOnce, inAll = atOnce, are }: CrowdOptions): AgentCrowd {
   const args = ["-e", SCRIPT, to.host, `${to.port}`, `${atOnce}`, `${inAll}`, are];
@@ -44,12 +50,12 @@ export function startCrowd({ to, atOnce, inAll = atOnce, are }: CrowdOptions): A
 
 /** Waits until so many are there. */
 export async function untilThere(crowd: AgentCrowd, count: number): Promise<void> {
-  await eventually(`${count} clients are there`, () => crowd.counts().open >= count, 25_000);
+  await eventually(`${count} clients are there`, () => crowd.counts().open >= count, CROWD_MS);
 }
 
 /** Waits until so many have come and gone. */
 export async function untilGone(crowd: AgentCrowd, count: number): Promise<void> {
-  await eventually(`${count} clients have come and gone`, () => crowd.counts().gone >= count, 25_000);
+  await eventually(`${count} clients have come and gone`, () => crowd.counts().gone >= count, CROWD_MS);
 }
 
 const SCRIPT = `

@@ -24,18 +24,25 @@ const PORT = 21_990;
 const STATUS_PORT = 21_991;
 const CHECKERS = join(import.meta.dirname, "../../dist/checkers.js");
 
-/** Starts them, with no more than so many files to open; they end with the test. */
-export async function startAgentProgram(filesAllowed?: number): Promise<AgentProgram> {
+/** What the program has to do with. */
+export interface AgentProgramLimits {
+  readonly files?: number;
+  /** Of the heap: who needs more is ended. */
+  readonly heapMiB?: number;
+}
+
+/** Starts them; they end with the test. */
+export async function startAgentProgram({ files, heapMiB }: AgentProgramLimits = {}): Promise<AgentProgram> {
   const prefix = await loopbackPrefix();
   const to = { host: `${prefix}.2`, port: PORT };
   const servers = [
     await startMemcached({ address: `${prefix}.3` }),
     await startMemcached({ address: `${prefix}.4` }),
   ] as const;
-  const limit = filesAllowed === undefined ? [] : [findBinary("prlimit"), `--nofile=${filesAllowed}:${filesAllowed}`];
   const [command = "", ...args] = [
-    ...limit,
+    ...(files === undefined ? [] : [findBinary("prlimit"), `--nofile=${files}:${files}`]),
     process.execPath,
+    ...(heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]),
     CHECKERS,
     ...["memcached", "--tag", "mem1", "--server", servers.map(({ server }) => server).join(",")],
     ...["--agent-port", `${to.port}`, "--agent-bind", to.host, "--status-port", `${STATUS_PORT}`],
