@@ -12,5 +12,14 @@ export function summary(numbers: readonly number[]): string {
 
 /** One line that says whether a target is met, with the number either way. */
 export function verdict(what: string, measured: number, target: number): string {
-  return `${measured <= target ? "met   " : "MISSED"}  ${what}: ${measured.toFixed(2)} (target at most ${target})`;
+  return verdictLine(measured <= target, `${what}: ${measured.toFixed(2)} (target at most ${target})`);
+}
+
+/** The same, of what is to be no less than that. */
+export function verdictAtLeast(what: string, measured: number, target: number): string {
+  return verdictLine(measured >= target, `${what}: ${measured.toFixed(2)} (target at least ${target})`);
+}
+
+function verdictLine(isMet: boolean, text: string): string {
+  return `${isMet ? "met   " : "MISSED"}  ${text}`;
 }
