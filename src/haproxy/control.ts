@@ -6,7 +6,7 @@ import { diffConfigs } from "./differ.ts";
 import type { Difference } from "./difference.ts";
 import { createInstance, type Instance, type RuntimeDifference } from "./instance.ts";
 import { reloadAll } from "./reload-all.ts";
-import { serversOf } from "./servers.ts";
+import { readServersInFile, type ServersInFile } from "./servers-in-file.ts";
 
 /** The HAProxies of one resource. Throws E_CONFIG for a socket that is none. */
 export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy {
@@ -16,7 +16,7 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
   return {
     plan: (change, call) => planFor(instances, settings, change, call),
     async compare({ text, before }, call) {
-      const file = { configured: serversOf(text), before: before === undefined ? undefined : serversOf(before) };
+      const file = readServersInFile({ now: [text], before: before === undefined ? [] : [before] });
       return together(instances, await Promise.all(instances.map((instance) => instance.agree(file, call))));
     },
     async startedAtMs(call) {
@@ -66,6 +66,12 @@ function runtimePlan(
 ): ApplyPlan {
   const [first] = differences;
   const backends = new Set(differences.flatMap(({ steps }) => steps.map(({ about }) => about.backend)));
+  let read: ServersInFile | undefined;
+  // Not before it is needed: traffic waits for what is done first.
+  const file = () => {
+    read ??= readServersInFile({ now: [after], before: [] }, backends);
+    return read;
+  };
   return {
     how: "runtime",
     steps: first?.steps.map(({ command }) => command) ?? [],
@@ -75,7 +81,7 @@ function runtimePlan(
         const difference = differences[at];
         if (difference === undefined) return;
         try {
-          await instance.carryOut(difference, call);
+          await instance.carryOut(difference, file, call);
         } catch (error) {
           instance.forget();
           throw error;
@@ -84,8 +90,7 @@ function runtimePlan(
     },
     async verify(call) {
       if (!verify || backends.size === 0) return [];
-      const file = { configured: serversOf(after, backends), before: undefined };
-      const seen = await Promise.all(instances.map((instance) => instance.agree(file, call, [...backends])));
+      const seen = await Promise.all(instances.map((instance) => instance.agree(file(), call, [...backends])));
       return together(instances, seen).left;
     },
   };

@@ -2,14 +2,16 @@ import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Comparison, HaproxySettings } from "../core/haproxy.ts";
 import { bringUp } from "./bring-up.ts";
-import { compareServers, type Drift } from "./compare.ts";
-import type { ConfiguredServer, Difference, HaproxyFacts, RuntimeStep, ServerRef } from "./difference.ts";
+import type { Drift } from "./compare.ts";
+import type { Difference, HaproxyFacts, RuntimeStep, ServerRef } from "./difference.ts";
 import { describeOldWorker, readOldWorkers } from "./old-workers.ts";
 import { askProcesses } from "./processes.ts";
 import { runSteps } from "./run-steps.ts";
 import { openRuntimeSocket, type RuntimeSocket, throughMaster } from "./runtime-socket.ts";
+import { driftsOf, type ServersInFile } from "./servers-in-file.ts";
 import { type RunningServer, readInfo, readServers } from "./servers-state.ts";
 import { cutSessions, cutSessionsInOldWorker } from "./sessions.ts";
+import { untilSettled } from "./settle.ts";
 
 /** What a runtime difference asks for. */
 export type RuntimeDifference = Extract<Difference, { readonly how: "runtime" }>;
@@ -24,10 +26,11 @@ export interface Instance {
   facts(call: Call): Promise<HaproxyFacts>;
   /** To be called when another process may answer. */
   forget(): void;
-  carryOut(difference: RuntimeDifference, call: Call): Promise<void>;
+  /** `file`: the servers of the changed backends, as they are to be. */
+  carryOut(difference: RuntimeDifference, file: () => ServersInFile, call: Call): Promise<void>;
   /** Gives these steps, each answer judged. */
   give(steps: readonly RuntimeStep[], call: Call): Promise<void>;
-  /** Compares the servers that run, of these backends or of all, with those of the file; mends what it can. */
+  /** Compares the servers that run with those of the file, and mends what it can. `backends`: only these, just changed. */
   agree(file: ServersInFile, call: Call, backends?: readonly string[]): Promise<Comparison>;
   /** Ends the sessions of these servers in this HAProxy's old workers; where it has no master, nobody reaches those. */
   fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void>;
@@ -36,18 +39,8 @@ export interface Instance {
   oldWorkersBeyond(most: number, call: Call): Promise<string | undefined>;
 }
 
-/** What a file says of its servers, and what the file before it said, if that is known. */
-export interface ServersInFile {
-  readonly configured: readonly ConfiguredServer[];
-  readonly before: readonly ConfiguredServer[] | undefined;
-}
-
 /** As many backends are asked for one by one. */
 const FEW = 8;
-/** How often it is looked for a change that HAProxy has taken, but perhaps not done yet. */
-const LOOKS = 4;
-const LOOK_AGAIN_MS = 5;
-
 /** How long a server that is taken away may need for its sessions to end, ms; then it takes a reload. */
 const GOODBYE_MS = { keep: 250, cut: 2_000 };
 
@@ -72,14 +65,8 @@ export function createInstance(
     );
   }
 
-  /** From 3.0 on HAProxy answers to `set server … addr` before it has done it. */
-  async function settled(look: () => Promise<readonly Drift[]>, { signal }: Call): Promise<readonly Drift[]> {
-    let drifts = await look();
-    for (let looks = 1; looks < LOOKS && drifts.some(({ mend }) => mend !== undefined); looks++) {
-      await clock.sleep(LOOK_AGAIN_MS, signal);
-      drifts = await look();
-    }
-    return drifts;
+  async function look(file: ServersInFile, call: Call, backends?: readonly string[]): Promise<readonly Drift[]> {
+    return driftsOf(file, await readSome(socket, call, backends));
   }
 
   return {
@@ -93,21 +80,25 @@ export function createInstance(
     forget() {
       facts = undefined;
     },
-    async carryOut({ steps, replaced }, call) {
+    async carryOut({ steps, replaced }, file, call) {
+      const within = { ...call, clock };
       const [now, later] = atFirstWait(steps);
-      await runSteps(socket, now, { ...call, clock });
-      if (cuts) await Promise.all([cutSessions(socket, replaced, { ...call, clock }), fenceOldWorkers(replaced, call)]);
+      await runSteps(socket, now, within);
+      if (cuts && replaced.length > 0) {
+        await untilSettled(() => look(file(), call, backendsOf(replaced)), within);
+        await Promise.all([cutSessions(socket, replaced, within), fenceOldWorkers(replaced, call)]);
+      }
       await bringUp(socket, replaced, call);
-      await runSteps(socket, later, { ...call, clock, timeoutMs: cuts ? GOODBYE_MS.cut : GOODBYE_MS.keep });
+      await runSteps(socket, later, { ...within, timeoutMs: cuts ? GOODBYE_MS.cut : GOODBYE_MS.keep });
     },
     give: (steps, call) => runSteps(socket, steps, { ...call, clock }),
     async agree(file, call, backends) {
-      const look = async () => driftsOf(file, await readSome(socket, call, backends));
-      const drifts = await settled(look, call);
+      const again = () => look(file, call, backends);
+      const drifts = backends === undefined ? await again() : await untilSettled(again, { ...call, clock });
       const steps = drifts.flatMap(({ mend }) => mend ?? []);
       if (steps.length === 0) return { mended: [], left: drifts.map(({ says }) => says) };
       await runSteps(socket, steps, { ...call, clock });
-      const left = (await settled(look, call)).map(({ says }) => says);
+      const left = (await untilSettled(again, { ...call, clock })).map(({ says }) => says);
       return { mended: drifts.map(({ says }) => says).filter((says) => !left.includes(says)), left };
     },
     fenceOldWorkers: async (servers, call) => {
@@ -126,16 +117,6 @@ export function createInstance(
   };
 }
 
-/**
- * In what a running HAProxy is not what its file says. A backend that this file gives no server is another file's, or
- * its servers come from a template.
- */
-export function driftsOf({ configured, before }: ServersInFile, running: readonly RunningServer[]): readonly Drift[] {
-  const backends = new Set(configured.map(({ backend }) => backend));
-  const own = running.filter(({ backend }) => backends.has(backend));
-  return compareServers(configured, own, before === undefined ? {} : { before });
-}
-
 /** Of a few backends one by one, else all at once. */
 async function readSome(
   socket: RuntimeSocket,
@@ -146,6 +127,10 @@ async function readSome(
   const read: RunningServer[] = [];
   for (const backend of backends) read.push(...(await readServers(socket, call, backend)));
   return read;
+}
+
+function backendsOf(servers: readonly ServerRef[]): readonly string[] {
+  return [...new Set(servers.map(({ backend }) => backend))];
 }
 
 /** What can be done at once, and what begins with a wait for sessions to end. */

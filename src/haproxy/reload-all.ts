@@ -3,12 +3,12 @@ import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { HaproxySettings, ReloadOrder, ReloadOutcome } from "../core/haproxy.ts";
 import type { ServerRef } from "./difference.ts";
-import { driftsOf, type Instance, type ServersInFile } from "./instance.ts";
+import type { Instance } from "./instance.ts";
 import { type OperatorSetting, readOperatorState, restoreOperatorState } from "./operator-state.ts";
 import { type ReloadOutcome as OneOutcome, reloadByMaster } from "./reload-master.ts";
 import { type BeforeReload, readBeforeReload, type Watched, watchReload } from "./reload-outcome.ts";
 import { RuntimeError } from "./runtime-error.ts";
-import { serversOf } from "./servers.ts";
+import { driftsOf, readServersInFile, type ServersInFile } from "./servers-in-file.ts";
 import { type Listener, type RunningServer, readListeners, readServers } from "./servers-state.ts";
 import { cutSessions } from "./sessions.ts";
 import { reloadByTakeover } from "./takeover.ts";
@@ -42,10 +42,7 @@ export async function reloadAll(
   order: ReloadOrder,
   world: ReloadWorld,
 ): Promise<ReloadOutcome> {
-  const file: ServersInFile = {
-    configured: order.texts.flatMap((text) => serversOf(text)),
-    before: order.before.length === 0 ? undefined : order.before.flatMap((text) => serversOf(text)),
-  };
+  const file = readServersInFile({ now: order.texts, before: order.before });
   const warnings: string[] = [];
   const befores = await Promise.all(instances.map((instance) => readBefore(instance, { file, world, warnings })));
   const outcomes = await reload(instances, { befores, order, file }, world);

@@ -17,6 +17,16 @@ export function serversOf(text: string, backends?: ReadonlySet<string>): readonl
     .flatMap((stretch) => serversIn(config, stretch));
 }
 
+/** Backends that may have more servers than {@link serversOf} tells: by `server-template`, `.if` or a variable. */
+export function openBackendsOf(text: string): ReadonlySet<string> {
+  const config = createConfiguration(text);
+  const open = config.stretches.filter((stretch) => {
+    if (!hasServers(stretch)) return false;
+    return stretch.depth > 0 || stretch.hasDirectives || /server-template|\$/.test(config.raw(stretch));
+  });
+  return new Set(open.map((stretch) => config.name(stretch)));
+}
+
 function serversIn(config: Configuration, stretch: Stretch): ConfiguredServer[] {
   const section = config.section(stretch);
   const isCertain = section.depth === 0 && !section.name.includes("\0");

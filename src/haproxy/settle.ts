@@ -1,9 +1,6 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { compareServers, type Drift, type Known } from "./compare.ts";
-import type { ConfiguredServer } from "./difference.ts";
-import type { RuntimeSocket } from "./runtime-socket.ts";
-import { readServers } from "./servers-state.ts";
+import type { Drift } from "./compare.ts";
 
 /** How long an address may take to be so once HAProxy has said that it is, ms. It takes less than one as a rule. */
 const SETTLE_MS = 500;
@@ -11,20 +8,19 @@ const SETTLE_MS = 500;
 const LOOK_EVERY_MS = 2;
 
 /**
- * Reads the servers and compares them, see {@link compareServers}. From 3.0 on HAProxy says that an address is changed
- * and changes it afterwards (`server_atomic_sync` in src/server.c), so one that differs is looked at again for a moment.
- * To be called after runtime steps, and before sessions are cut.
+ * Looks until no address differs, for a moment: from 3.0 on HAProxy says that an address is changed and changes it
+ * afterwards (`server_atomic_sync` in src/server.c). To be used after runtime steps, and before sessions are cut.
+ * Resolves to what was seen last.
  */
-export async function compareSettled(
-  socket: RuntimeSocket,
-  configured: readonly ConfiguredServer[],
-  call: Call & Known & { readonly clock: Clock },
+export async function untilSettled(
+  look: () => Promise<readonly Drift[]>,
+  { clock, signal }: Call & { readonly clock: Clock },
 ): Promise<readonly Drift[]> {
-  const untilMs = call.clock.monotonicMs() + SETTLE_MS;
+  const untilMs = clock.monotonicMs() + SETTLE_MS;
   for (;;) {
-    const drifts = compareServers(configured, await readServers(socket, call), call);
+    const drifts = await look();
     const isSettled = !drifts.some(({ what }) => what === "address");
-    if (isSettled || call.clock.monotonicMs() >= untilMs) return drifts;
-    await call.clock.sleep(LOOK_EVERY_MS, call.signal);
+    if (isSettled || clock.monotonicMs() >= untilMs) return drifts;
+    await clock.sleep(LOOK_EVERY_MS, signal);
   }
 }

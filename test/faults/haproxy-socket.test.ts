@@ -7,9 +7,9 @@ import { runSteps, type StepsError, undoSteps } from "../../src/haproxy/run-step
 import { openRuntimeSocket, throughMaster } from "../../src/haproxy/runtime-socket.ts";
 import { readInfo, readServers } from "../../src/haproxy/servers-state.ts";
 import { cutSessions, cutSessionsInOldWorker } from "../../src/haproxy/sessions.ts";
-import { compareSettled } from "../../src/haproxy/settle.ts";
 import { setMaintenance, setWeight } from "../../src/haproxy/steps.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
+import { compareSettled } from "../support/compare-settled.ts";
 import { eventually } from "../support/eventually.ts";
 import { type HaproxyPlace, haproxyHead, startHaproxy } from "../support/haproxy.ts";
 import { configuredServer } from "../support/haproxy-servers.ts";

@@ -7,7 +7,6 @@ import { runSteps, StepsError, undoSteps } from "../../src/haproxy/run-steps.ts"
 import { openRuntimeSocket, type RuntimeSocket, throughMaster } from "../../src/haproxy/runtime-socket.ts";
 import { readInfo, readListeners, readServers } from "../../src/haproxy/servers-state.ts";
 import { cutSessions, cutSessionsInOldWorker } from "../../src/haproxy/sessions.ts";
-import { compareSettled } from "../../src/haproxy/settle.ts";
 import {
   addServer,
   deleteServer,
@@ -17,6 +16,7 @@ import {
   setWeight,
 } from "../../src/haproxy/steps.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
+import { compareSettled } from "../support/compare-settled.ts";
 import { type Echo, openEchoSession, startEcho } from "../support/echo.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Haproxy, haproxyHead, startHaproxy } from "../support/haproxy.ts";
