@@ -61,7 +61,12 @@ export type ReloadOutcome =
   /** HAProxy did not take the file, and goes on with what it had. */
   | { readonly result: "refused"; readonly says: string }
   /** It cannot be told, or has not been done. */
-  | { readonly result: "unclear"; readonly says: string };
+  | {
+      readonly result: "unclear";
+      readonly says: string;
+      /** HAProxy was reloaded, and what it has differs from the file in this. */
+      readonly differs?: string;
+    };
 
 /** What is to be loaded, and how. */
 export interface ReloadOrder {

@@ -47,24 +47,33 @@ export async function reloadAll(
   const befores = await Promise.all(instances.map((instance) => readBefore(instance, { file, world, warnings })));
   const outcomes = await reload(instances, { befores, order, file }, world);
   for (const instance of instances) instance.forget();
+  const notes = await Promise.all(
+    instances.map((instance, at) =>
+      isReloaded(outcomes[at]) ? setRight(instance, { before: befores[at], file, warnings }, world) : [],
+    ),
+  );
   const failed = outcomes.flatMap((outcome, at) => (outcome.result === "loaded" ? [] : { ...outcome, at }));
   if (failed.length > 0) return failureOf(failed, instances);
   warnings.push(...outcomes.flatMap(({ doubt }) => doubt ?? []));
-  const notes = await Promise.all(
-    instances.map((instance, at) => setRight(instance, { before: befores[at], file, warnings }, world)),
-  );
   return { result: "loaded", notes: notes.flat(), warnings };
+}
+
+function isReloaded(outcome: Ended | undefined): boolean {
+  return outcome?.result === "loaded" || (outcome?.result === "unclear" && outcome.differs !== undefined);
 }
 
 function failureOf(
   failed: readonly (Exclude<OneOutcome, { result: "loaded" }> & { readonly at: number })[],
   instances: readonly Instance[],
 ): ReloadOutcome {
-  const says = failed
-    .map(({ at, says: words }) => (instances.length === 1 ? words : `${instances[at]?.name}: ${words}`))
-    .join("; ");
+  const named = (words: string, at: number) => (instances.length === 1 ? words : `${instances[at]?.name}: ${words}`);
+  const says = failed.map((one) => named(one.says, one.at)).join("; ");
   const isRefused = failed.length === instances.length && failed.every(({ result }) => result === "refused");
-  return { result: isRefused ? "refused" : "unclear", says };
+  if (isRefused) return { result: "refused", says };
+  const differing = failed.flatMap((one) =>
+    one.result === "unclear" && one.differs !== undefined ? named(one.differs, one.at) : [],
+  );
+  return { result: "unclear", says, ...(differing.length === failed.length ? { differs: differing.join("; ") } : {}) };
 }
 
 const UNSEEN: BeforeReload = { worker: undefined, processes: undefined };

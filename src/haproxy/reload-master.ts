@@ -16,7 +16,12 @@ export type ReloadOutcome =
   /** The file was not taken, and what ran before goes on. `says` is in HAProxy's own words where it tells them. */
   | { readonly result: "refused"; readonly says: string }
   /** The time is over, or what was seen proves neither. */
-  | { readonly result: "unclear"; readonly says: string };
+  | {
+      readonly result: "unclear";
+      readonly says: string;
+      /** Another process has come, and what it has differs from the file in this. */
+      readonly differs?: string;
+    };
 
 /** How long a reload may take when the caller does not say, ms. */
 const TIMEOUT_MS = 30_000;

@@ -43,6 +43,9 @@ const TIMEOUT_MS = 30_000;
  */
 const CONFIRMATIONS = 3;
 
+/** How long a new process may take to have what the file says, ms: it answers when it has read it. */
+const AGREE_MS = 3_000;
+
 /** The longest one look may take, ms: a process that is stopping may leave a question unanswered. */
 const LOOK_MS = 2_000;
 
@@ -65,20 +68,31 @@ export async function watchReload(before: BeforeReload, watched: Watched, call: 
   const { clock } = watched;
   const startedMs = clock.monotonicMs();
   const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
+  let agreesUntilMs: number | undefined;
   for (;;) {
     const look = await lookOnce(before, watched, call);
-    const tookMs = clock.monotonicMs() - startedMs;
-    if (look.workerPid !== undefined) return { result: "loaded", workerPid: look.workerPid, tookMs };
+    const nowMs = clock.monotonicMs();
+    if (look.workerPid !== undefined) return { result: "loaded", workerPid: look.workerPid, tookMs: nowMs - startedMs };
     if (look.refused !== undefined) return { result: "refused", says: look.refused };
-    if (tookMs >= timeoutMs) return { result: "unclear", says: `not within ${formatMs(timeoutMs)}: ${look.why}` };
+    agreesUntilMs = look.differs === undefined ? undefined : (agreesUntilMs ?? nowMs + AGREE_MS);
+    if (nowMs >= Math.min(startedMs + timeoutMs, agreesUntilMs ?? Number.POSITIVE_INFINITY)) {
+      return unclear(look, nowMs - startedMs);
+    }
     await clock.sleep(LOOK_EVERY_MS, call.signal);
   }
+}
+
+function unclear({ why, differs }: Look, afterMs: number): ReloadOutcome {
+  const says = `not within ${formatMs(afterMs)}: ${why}`;
+  return { result: "unclear", says, ...(differs === undefined ? {} : { differs }) };
 }
 
 /** What one look has shown: the new worker, a refusal, or why it is neither yet. */
 interface Look {
   readonly workerPid?: number;
   readonly refused?: string;
+  /** What a new process has not as the file says. */
+  readonly differs?: string;
   readonly why: string;
 }
 
@@ -95,7 +109,9 @@ async function lookOnce(before: BeforeReload, watched: Watched, call: Call): Pro
 /** The pid again, and again: what was compared was this process's, and no other answers any more. */
 async function lookCloser(answerer: Answerer, watched: Watched, call: Call): Promise<Look> {
   const why = await disagreement(watched, call);
-  if (why !== undefined) return { why: `process ${answerer.pid} answers on ${watched.socket.name}, but ${why}` };
+  if (why !== undefined) {
+    return { differs: why, why: `process ${answerer.pid} answers on ${watched.socket.name}, but ${why}` };
+  }
   for (let left = CONFIRMATIONS; left > 0; left--) {
     const after = await askWho(watched.socket, call);
     if (after.answerer === undefined) return { why: after.why };

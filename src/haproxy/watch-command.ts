@@ -32,7 +32,8 @@ export async function watchCommand(
   for (;;) {
     const leftMs = Math.max(1, untilMs - clock.monotonicMs());
     const outcome = await watchReload(seen, watched, { ...call, timeoutMs: Math.min(LOST_MS, leftMs) });
-    if (outcome.result !== "unclear" || clock.monotonicMs() >= untilMs) return outcome;
+    if (outcome.result !== "unclear" || outcome.differs !== undefined) return outcome;
+    if (clock.monotonicMs() >= untilMs) return outcome;
     if (await wasLost(seen, watched, call)) await command();
   }
 }
@@ -40,7 +41,7 @@ export async function watchCommand(
 /** Who can be seen neither before nor after is believed of its command: else it would be reloaded again and again. */
 async function watchBlind(watched: Watched, seen: BeforeReload, call: Call): Promise<Ended> {
   const outcome = await watchReload(seen, watched, call);
-  if (outcome.result !== "unclear") return outcome;
+  if (outcome.result !== "unclear" || outcome.differs !== undefined) return outcome;
   const doubt = `the reload is believed of its command, since HAProxy cannot be asked: ${outcome.says}`;
   return { result: "loaded", workerPid: 0, tookMs: 0, doubt };
 }

@@ -19,6 +19,8 @@ export interface ReloadGroup {
   heldSinceMs: number | undefined;
   /** Who does, as it was told last. */
   heldUpBy: string | undefined;
+  /** In what HAProxy differed from its file after the last reload. */
+  differs: string | undefined;
 }
 
 /**
@@ -47,5 +49,6 @@ export function groupReloads(
     notBeforeMs: 0,
     heldSinceMs: undefined,
     heldUpBy: undefined,
+    differs: undefined,
   }));
 }

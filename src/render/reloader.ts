@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { AppError } from "../core/errors.ts";
-import type { Haproxy, ReloadOrder, ReloadOutcome } from "../core/haproxy.ts";
+import { AppError, errorText } from "../core/errors.ts";
+import type { Haproxy, ReloadOutcome } from "../core/haproxy.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TemplateResource } from "../core/resource.ts";
 import { formatMs } from "../lib/duration.ts";
@@ -64,25 +64,20 @@ export function createReloader(resources: readonly TemplateResource[], deps: Rel
     const owing = outstanding(group);
     const names = owing.map((resource) => resource.name).join(", ");
     const timeoutMs = Math.max(...owing.map((resource) => resource.reloadTimeoutMs));
-    const texts = new Map(owing.map(({ dest }) => [dest, readDest(dest)]));
     const startedMs = clock.monotonicMs();
-    const before = owing.flatMap(({ dest }) => records.running(dest) ?? []);
-    const order = { texts: [...texts.values()], before };
-    const outcome = await carryOut(group, order, { signal: call.signal, timeoutMs });
-    if (outcome.result === "loaded") {
-      for (const [dest, text] of texts) {
-        if (group.haproxy !== undefined) records.setRunning(dest, text);
-        records.update(dest, { applied: true, addressesOnly: false, reloadedAtMs: clock.wallMs() });
-      }
-      group.backoff.reset();
-      group.notBeforeMs = 0;
-      const took = formatMs(clock.monotonicMs() - startedMs);
-      logger.info("reloaded", { resource: names, command: group.line, took });
-      for (const note of outcome.notes) logger.info(note, { resource: names });
-      for (const warning of outcome.warnings) logger.warn(warning, { resource: names });
-      return undefined;
+    const { texts, outcome } = await carryOut(group, owing, { signal: call.signal, timeoutMs });
+    const isStuck = outcome.result === "unclear" && outcome.differs !== undefined && outcome.differs === group.differs;
+    group.differs = outcome.result === "unclear" ? outcome.differs : undefined;
+    if (outcome.result !== "loaded" && !isStuck) return fail(group, { outcome, names, owing });
+    for (const { dest } of owing) {
+      const text = texts.get(dest);
+      if (text !== undefined) records.setRunning(dest, text);
+      records.update(dest, { applied: true, addressesOnly: false, reloadedAtMs: clock.wallMs() });
     }
-    return fail(group, { outcome, names, owing });
+    group.backoff.reset();
+    group.notBeforeMs = 0;
+    tellReloaded(logger, { outcome, names, line: group.line, tookMs: clock.monotonicMs() - startedMs });
+    return undefined;
   }
 
   function fail(
@@ -101,19 +96,22 @@ export function createReloader(resources: readonly TemplateResource[], deps: Rel
   }
 
   async function carryOut(
-    group: ReloadGroup,
-    order: Omit<ReloadOrder, "command">,
+    { line, haproxy }: ReloadGroup,
+    owing: readonly TemplateResource[],
     call: Call & { readonly timeoutMs: number },
-  ): Promise<ReloadOutcome> {
-    const { line, haproxy } = group;
+  ): Promise<{ readonly outcome: ReloadOutcome; readonly texts: ReadonlyMap<string, string> }> {
+    const texts = new Map<string, string>();
     const command = line === undefined ? undefined : (within: Call) => runReload(line, { ...call, ...within });
     try {
-      if (haproxy !== undefined) return await haproxy.reload({ ...order, command }, call);
+      if (haproxy !== undefined) for (const { dest } of owing) texts.set(dest, readDest(dest));
+      const before = owing.flatMap(({ dest }) => records.running(dest) ?? []);
+      const outcome = await haproxy?.reload({ texts: [...texts.values()], before, command }, call);
+      if (outcome !== undefined) return { outcome, texts };
       await command?.(call);
-      return { result: "loaded", notes: [], warnings: [] };
+      return { outcome: { result: "loaded", notes: [], warnings: [] }, texts };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      return { result: "unclear", says: error.message };
+      return { outcome: { result: "unclear", says: errorText(error) }, texts };
     }
   }
 
@@ -142,6 +140,26 @@ export function createReloader(resources: readonly TemplateResource[], deps: Rel
 }
 
 type Failed = Exclude<ReloadOutcome, { readonly result: "loaded" }>;
+
+interface Reloaded {
+  readonly outcome: ReloadOutcome;
+  readonly names: string;
+  readonly line: string | undefined;
+  readonly tookMs: number;
+}
+
+function tellReloaded(logger: Logger, done: Reloaded): void {
+  const { outcome, names, line, tookMs } = done;
+  logger.info("reloaded", { resource: names, command: line, took: formatMs(tookMs) });
+  if (outcome.result === "loaded") {
+    for (const note of outcome.notes) logger.info(note, { resource: names });
+    for (const warning of outcome.warnings) logger.warn(warning, { resource: names });
+  } else {
+    const hint =
+      "another reload would not change it, so none is done; is the socket that of the HAProxy that reads this file?";
+    logger.warn(`after two reloads HAProxy still differs from its file: ${outcome.says}`, { resource: names, hint });
+  }
+}
 
 async function runReload(line: string, call: Call & { readonly timeoutMs: number }): Promise<void> {
   const result = await runCommand(line, call);
