@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AgentActivity } from "../core/status.ts";
+import { loopTurn } from "../lib/loop-turn.ts";
 import { type Admission, parseAllow } from "./allow.ts";
 import { type AgentBind, EVERYWHERE } from "./binds.ts";
 import { openFilesAllowed, watchFiles } from "./files.ts";
@@ -35,11 +36,8 @@ export interface AgentServer {
 /** So many connections at a time, and no more than this part of what the process may open: probes need theirs. */
 const MOST_OPEN = { connections: 20_000, share: 0.75 };
 
-/** At the end: nobody comes in two looks at the door, since a first one may be over before anybody is let in. */
-const LET_IN = { looks: 2, lookMs: 5, mostMs: 250 };
-
-/** The end is bounded by itself. */
-const NEVER = new AbortController().signal;
+/** How long the door is held open at the end for those who go on coming, ms. */
+const LET_IN_MS = 1_000;
 
 /** A trouble that goes on is told once in so many ms. */
 const TELL_AGAIN_MS = 60_000;
@@ -120,11 +118,10 @@ export async function startAgentServer(options: AgentServerOptions, deps: AgentS
 
 /** Resolves when nobody comes any more: whom the system has let in, and we have not, would be cut off. */
 async function quiet(cameSoFar: () => number, clock: Clock): Promise<void> {
-  const endsMs = clock.monotonicMs() + LET_IN.mostMs;
-  for (let looks = 0; looks < LET_IN.looks && clock.monotonicMs() < endsMs; looks += 1) {
-    const before = cameSoFar();
-    await clock.sleep(LET_IN.lookMs, NEVER);
-    if (cameSoFar() !== before) looks = 0;
+  const endsMs = clock.monotonicMs() + LET_IN_MS;
+  for (let before = -1; before !== cameSoFar() && clock.monotonicMs() < endsMs; ) {
+    before = cameSoFar();
+    await loopTurn();
   }
 }
 
