@@ -34,13 +34,15 @@ export function createReport(logger: Logger): Report {
     say();
   }
 
-  function tellInForce(name: string, inForce: InForce): void {
+  function tellInForce({ name, haproxy }: TemplateResource, inForce: InForce): void {
     if (inForce.how === "reload") {
       logger.info(`reload, because: ${someOf(inForce.because)}`, { resource: name });
       return;
     }
+    const sockets = haproxy?.sockets ?? [];
+    const where = sockets.length > 1 ? { haproxies: sockets.join(", ") } : {};
     const steps = inForce.steps.length === 0 ? "nothing that HAProxy reads has changed" : someOf(inForce.steps);
-    logger.info(`in force without reload: ${steps}`, { resource: name, took: formatMs(inForce.applyMs) });
+    logger.info(`in force without reload: ${steps}`, { resource: name, took: formatMs(inForce.applyMs), ...where });
   }
 
   function tellPlan(name: string, plan: ApplyPlan): void {
@@ -59,7 +61,7 @@ export function createReport(logger: Logger): Report {
         case "changed":
           lastTrouble.delete(name);
           logger.info(`wrote ${dest}`, { resource: name, ...timesOf(outcome) });
-          if (outcome.inForce !== undefined) tellInForce(name, outcome.inForce);
+          if (outcome.inForce !== undefined) tellInForce(resource, outcome.inForce);
           return;
         case "would-change":
           logger.info(`would write ${dest}`, { resource: name });
