@@ -7,6 +7,9 @@ export type AgentBind = { readonly host: string; readonly port: number } | { rea
 /** All interfaces: IPv6 with IPv4 in it, or IPv4 alone where the machine has no IPv6. */
 export const EVERYWHERE = "*";
 
+/** What `--agent-bind` is when nobody says anything: then no port means no agent. */
+export const DEFAULT_BIND = "127.0.0.1";
+
 /** unix(7); what is longer is cut off without a word, and another file made. */
 const MOST_PATH_BYTES = 107;
 
@@ -23,6 +26,11 @@ export function parseBinds(port: number | undefined, bind: string): readonly Age
   const words = bind.split(",").flatMap((word) => word.trim() || []);
   const common = port === undefined || port === 0 ? undefined : port;
   const binds = words.flatMap((word) => parseBind(word, common) ?? []);
+  if (port === undefined && words.length > 0 && binds.length === 0 && bind !== DEFAULT_BIND) {
+    throw new AppError("E_USAGE", `--agent-bind ${bind} names no port`, {
+      hint: "name the port with --agent-port, or behind the address: 10.0.0.5:9999",
+    });
+  }
   return port === 0 || binds.length === 0 ? undefined : binds;
 }
 

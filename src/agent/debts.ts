@@ -34,6 +34,9 @@ interface Debt {
 /** As many balancers as one could have; beyond that the time alone counts. */
 const MOST_OWED = 1_000;
 
+/** As many names as one could have servers. Anybody may ask for names that nobody has; those are let go of first. */
+const MOST_NAMES = 20_000;
+
 /** Whoever has not asked for so long is gone. */
 const FORGET_MS = 3_600_000;
 
@@ -44,9 +47,21 @@ export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
   function find(who: string): Debt | undefined {
     if (!debts.has(who)) {
       const owed = readOwed(recall(who));
+      makeRoom();
       debts.set(who, owed === undefined ? undefined : { owed: new Set(owed), endedMs: undefined });
     }
     return debts.get(who);
+  }
+
+  /** What is owed is on disk too, and found there again. */
+  function makeRoom(): void {
+    if (debts.size < MOST_NAMES) return;
+    for (const [who, debt] of debts) {
+      if (debt !== undefined) continue;
+      debts.delete(who);
+      return;
+    }
+    debts.clear();
   }
 
   function withhold({ who, from }: Asker, debt: Debt = { owed: new Set(), endedMs: undefined }): void {

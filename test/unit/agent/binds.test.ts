@@ -31,6 +31,7 @@ describe("the agent port is served", () => {
 
 describe("it is a usage error that names the flag and the word:", () => {
   test.each([
+    [undefined, "10.0.0.5", "--agent-bind 10.0.0.5 names no port"],
     [9999, "127.0.0.1:", '--agent-bind: "127.0.0.1:" is no place to listen on'],
     [9999, "127.0.0.1:x", '--agent-bind: "127.0.0.1:x" is no place to listen on'],
     [9999, "[::1", '--agent-bind: "[::1" is no place to listen on'],

@@ -92,6 +92,23 @@ describe("ready is owed", () => {
     expect(ask("b", "admitted")).toBe(true);
   });
 
+  test("still, however many names are asked for that nobody has", () => {
+    const recalled: string[] = [];
+    const debts = createDebts({
+      clock: createFakeClock(),
+      recall: (name) => void recalled.push(name),
+      keep: () => {},
+    });
+    const ask = (who: string, traffic: AgentTraffic) => debts.settle({ who, from: () => "a" }, traffic, READY_MS);
+    ask("memcached/mem1", "withheld");
+    for (let at = 0; at < 100_000; at++) ask(`memcached/nobody-${at}`, "admitted");
+    expect(ask("memcached/mem1", "admitted")).toBe(true);
+    // What was forgotten is looked up again: so it was forgotten.
+    recalled.length = 0;
+    ask("memcached/nobody-0", "admitted");
+    expect(recalled).toEqual(["memcached/nobody-0"]);
+  });
+
   test("to nobody by what is damaged", () => {
     const { ask } = setUp(new Map<string, unknown>([["memcached/mem1", "nonsense"]]));
     expect(ask("a", "admitted")).toBe(false);
