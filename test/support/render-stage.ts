@@ -48,6 +48,8 @@ export interface RenderStage {
 /** What differs from a plain stage. */
 export interface RenderStageOptions {
   readonly acl?: boolean;
+  /** Another HAProxy than the machine's. */
+  readonly binary?: string;
   /** There is no reload_cmd. */
   readonly withoutCommand?: boolean;
   /** In place of `haproxy -c`. */
@@ -83,13 +85,18 @@ export async function renderStage(options: RenderStageOptions = {}): Promise<Ren
 src = "t.cfg.hbs"
 dest = "${dest}"
 keys = ["/haproxy/memcached/"]
-check_cmd = "${options.check ?? "haproxy -c -f {{.src}}"}"
+check_cmd = "${options.check ?? `${options.binary ?? "haproxy"} -c -f {{.src}}`}"
 ${options.withoutCommand === true ? "" : `reload_cmd = "${reload}"`}
 ${options.resource ?? ""}
 ${table}`,
   });
   const args = ["--confdir", confdir, "--state-dir", stateDir, "--consul", `${consul.address}:${consul.port}`];
-  const haproxy = await startHaproxy({ place, config: haproxyHead, masterWorker: true });
+  const haproxy = await startHaproxy({
+    place,
+    config: haproxyHead,
+    masterWorker: true,
+    ...(options.binary === undefined ? {} : { binary: options.binary }),
+  });
   writeFileSync(join(place.dir, "pid"), String(haproxy.pid));
   return {
     ...{ consul, haproxy, stateDir, dest, args, reloadBroken, reloads },
