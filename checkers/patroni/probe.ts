@@ -90,7 +90,11 @@ async function judged(
   question: (inner: AbortSignal) => Promise<Verdict>,
 ): Promise<Verdict> {
   try {
-    return await withDeadline(who, timeoutMs * PART, signal, question);
+    // All deadlines begin before the first question does: connecting takes time of its own.
+    return await withDeadline(who, timeoutMs * PART, signal, async (inner) => {
+      await Promise.resolve();
+      return question(inner);
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (isBug(error)) throw error;
