@@ -89,6 +89,18 @@ export async function startEcho(address: string, port: number): Promise<void> {
   releaseLater("echo", async () => void server.close());
 }
 
+/** A server that says back what it is told. */
+export async function startEchoing(address: string, port: number): Promise<void> {
+  const server = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.pipe(socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(port, address, () => resolve());
+  });
+  releaseLater("echo", async () => void server.close());
+}
+
 /** Asks again and again, each time over a new connection, until `address` answers; the moment of it, monotonic ms. */
 export async function untilReached(proxy: { address: string; port: number }, address: string): Promise<number> {
   const endMs = performance.now() + PROBE_PATIENCE_MS;
