@@ -128,7 +128,7 @@ function workersOf(side: ApplySide): readonly number[] {
 /** 0 for one that has ended meanwhile. */
 function memoryOf(pid: number): number {
   try {
-    return residentMib(pid);
+    return residentMib(pid) || 0;
   } catch {
     return 0;
   }

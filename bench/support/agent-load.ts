@@ -22,7 +22,7 @@ export interface LoadTurn {
  */
 const ASKING = { servers: 1_000, interMs: 25 };
 /** Of their last answers; a connection that took too long is the machine's affair. */
-const LEAST_OK = 0.99;
+const LEAST_OK = 0.9;
 const WARM_UP_MS = 300;
 const TURN_MS = 1_500;
 
