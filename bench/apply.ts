@@ -84,7 +84,7 @@ function floorBlock(ground: Ground): Block {
 
 function applyBlock(ground: Ground, how: ApplyHow): Block {
   return async () => {
-    const side = await startApplySide(ground.consul, { apply: how, prefix: PREFIX });
+    const side = await startApplySide(ground.consul, { apply: how, prefix: PREFIX, onReplace: "keep" });
     const seen = (i: number, host: string) =>
       untilReached({ address: side.address, port: ground.entries.proxyport(i) }, host);
     const before = side.render.stderr().match(/reloaded/g)?.length ?? 0;

@@ -69,7 +69,7 @@ async function measure(
   await fill(consul, TAGS + 1, entries);
   const writer = createWriter(consul, entries);
   await writer.put(CALM, calm);
-  const side = await startApplySide(consul, { apply: how, prefix: PREFIX });
+  const side = await startApplySide(consul, { apply: how, prefix: PREFIX, onReplace: "keep" });
   const reloadsOf = () => side.render.stderr().match(/reloaded/g)?.length ?? 0;
   const reloadsBefore = reloadsOf();
   const sessions = await Promise.all(

@@ -29,7 +29,8 @@ async function measureField(field: Field): Promise<void> {
   const consul = await startConsul();
   startProgram("checkers", [...field.args, "--consul", `${consul.address}:${consul.port}`], field.env);
   await eventually("an entry is published", async () => (await published(consul, field)) !== undefined);
-  const side = await startApplySide(consul, { apply: "runtime", prefix: `haproxy/${field.kind}/` });
+  const prefix = `haproxy/${field.kind}/`;
+  const side = await startApplySide(consul, { apply: "runtime", prefix, onReplace: "shutdown-sessions" });
   const crowd = startCrowd(field, side, (await proxyport(consul, field)) ?? 0);
   await crowd.answer((name) => name !== "");
   const ms: number[] = [];

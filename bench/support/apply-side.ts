@@ -31,10 +31,15 @@ export interface ApplySideOptions {
   readonly apply: ApplyHow;
   /** The prefix of the entries, without a slash in front. */
   readonly prefix: string;
+  /** What becomes of sessions to a replaced server; the shipped resource ends them. */
+  readonly onReplace: "keep" | "shutdown-sessions";
 }
 
 /** The shipped template and `haproxy -c`; HAProxy is a master with a worker, as systemd has it. */
-export async function startApplySide(consul: Consul, { apply, prefix }: ApplySideOptions): Promise<ApplySide> {
+export async function startApplySide(
+  consul: Consul,
+  { apply, prefix, onReplace }: ApplySideOptions,
+): Promise<ApplySide> {
   const dir = tempDir(`apply-${apply}`);
   const address = `${await loopbackPrefix()}.1`;
   const place = haproxyPlace(dir);
@@ -55,6 +60,7 @@ reload_cmd = "test ! -e ${pidFile} || kill -USR2 $(cat ${pidFile})"
 socket = "${place.socket}"
 master_socket = "${place.masterSocket}"
 apply = "${apply}"
+on_replace = "${onReplace}"
 `,
   );
   const env = {

@@ -6,17 +6,18 @@ import { diffConfigs } from "./differ.ts";
 import type { Difference } from "./difference.ts";
 import { createInstance, type Instance, type RuntimeDifference } from "./instance.ts";
 import { reloadAll } from "./reload-all.ts";
-import { readServersInFile, type ServersInFile } from "./servers-in-file.ts";
+import { createFileReader, type FileReader, type ServersInFile } from "./servers-in-file.ts";
 
 /** The HAProxies of one resource. Throws E_CONFIG for a socket that is none. */
 export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy {
   const instances = settings.sockets.map((socket, at) =>
     createInstance({ socket, masterSocket: settings.masterSockets[at] }, settings, clock),
   );
+  const read = createFileReader();
   return {
-    plan: (change, call) => planFor(instances, settings, change, call),
+    plan: (change, call) => planFor(instances, { ...settings, read }, change, call),
     async compare({ text, before }, call) {
-      const file = readServersInFile({ now: [text], before: before === undefined ? [] : [before] });
+      const file = read({ now: [text], before: before === undefined ? [] : [before] });
       return together(instances, await Promise.all(instances.map((instance) => instance.agree(file, call))));
     },
     async startedAtMs(call) {
@@ -28,14 +29,14 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
       const holders = await Promise.all(instances.map((instance) => instance.oldWorkersBeyond(most, call)));
       return holders.find((holder) => holder !== undefined);
     },
-    reload: (order, call) => reloadAll(instances, order, { settings, clock, call }),
+    reload: (order, call) => reloadAll(instances, order, { settings, clock, call, read }),
   };
 }
 
 /** An HAProxy that does not answer needs a reload, which starts it where the command is one that does. */
 async function planFor(
   instances: readonly Instance[],
-  { apply, verify }: HaproxySettings,
+  { apply, verify, read }: HaproxySettings & { readonly read: FileReader },
   { before, after }: { readonly before: string; readonly after: string },
   call: Call,
 ): Promise<ApplyPlan> {
@@ -51,7 +52,7 @@ async function planFor(
   }
   const because = differences.flatMap((difference) => (difference.how === "reload" ? difference.because : []));
   if (because.length > 0) return { how: "reload", because: [...new Set(because)] };
-  return runtimePlan(instances, differences.filter(isRuntime), { after, verify });
+  return runtimePlan(instances, differences.filter(isRuntime), { after, verify, read });
 }
 
 function isRuntime(difference: Difference): difference is RuntimeDifference {
@@ -62,15 +63,15 @@ function isRuntime(difference: Difference): difference is RuntimeDifference {
 function runtimePlan(
   instances: readonly Instance[],
   differences: readonly RuntimeDifference[],
-  { after, verify }: { readonly after: string; readonly verify: boolean },
+  { after, verify, read }: { readonly after: string; readonly verify: boolean; readonly read: FileReader },
 ): ApplyPlan {
   const [first] = differences;
   const backends = new Set(differences.flatMap(({ steps }) => steps.map(({ about }) => about.backend)));
-  let read: ServersInFile | undefined;
+  let known: ServersInFile | undefined;
   // Not before it is needed: traffic waits for what is done first.
   const file = () => {
-    read ??= readServersInFile({ now: [after], before: [] }, backends);
-    return read;
+    known ??= read({ now: [after], before: [] }, backends);
+    return known;
   };
   return {
     how: "runtime",

@@ -8,7 +8,7 @@ import { type OperatorSetting, readOperatorState, restoreOperatorState } from ".
 import { type ReloadOutcome as OneOutcome, reloadByMaster } from "./reload-master.ts";
 import { type BeforeReload, readBeforeReload, type Watched, watchReload } from "./reload-outcome.ts";
 import { RuntimeError } from "./runtime-error.ts";
-import { driftsOf, readServersInFile, type ServersInFile } from "./servers-in-file.ts";
+import { driftsOf, type FileReader, type ServersInFile } from "./servers-in-file.ts";
 import { type Listener, type RunningServer, readListeners, readServers } from "./servers-state.ts";
 import { cutSessions } from "./sessions.ts";
 import { reloadByTakeover } from "./takeover.ts";
@@ -19,6 +19,7 @@ export interface ReloadWorld {
   readonly settings: HaproxySettings;
   readonly clock: Clock;
   readonly call: Call;
+  readonly read: FileReader;
 }
 
 /** How long it may take to read what is before a reload, or to set right what is after it, ms. */
@@ -42,7 +43,7 @@ export async function reloadAll(
   order: ReloadOrder,
   world: ReloadWorld,
 ): Promise<ReloadOutcome> {
-  const file = readServersInFile({ now: order.texts, before: order.before });
+  const file = world.read({ now: order.texts, before: order.before });
   const warnings: string[] = [];
   const befores = await Promise.all(instances.map((instance) => readBefore(instance, { file, world, warnings })));
   const outcomes = await reload(instances, { befores, order, file }, world);

@@ -1,6 +1,6 @@
 import { compareServers, type Drift } from "./compare.ts";
 import type { ConfiguredServer } from "./difference.ts";
-import { openBackendsOf, serversOf } from "./servers.ts";
+import { createServersReader, openBackendsOf } from "./servers.ts";
 import type { RunningServer } from "./servers-state.ts";
 
 /** What the files of one HAProxy say of its servers. */
@@ -12,16 +12,22 @@ export interface ServersInFile {
   readonly open: ReadonlySet<string>;
 }
 
-/** Reads them out of the texts; `backends`: only of these. */
-export function readServersInFile(
+/** Reads them out of texts; `backends`: only of these. */
+export type FileReader = (
   texts: { readonly now: readonly string[]; readonly before: readonly string[] },
   backends?: ReadonlySet<string>,
-): ServersInFile {
-  const all = (some: readonly string[]) => some.flatMap((text) => serversOf(text, backends));
-  return {
-    configured: all(texts.now),
-    before: texts.before.length === 0 ? undefined : all(texts.before),
-    open: new Set(texts.now.flatMap((text) => [...openBackendsOf(text)])),
+) => ServersInFile;
+
+/** A reader that remembers the sections it has read: from change to change most are the same. */
+export function createFileReader(): FileReader {
+  const serversOf = createServersReader();
+  return ({ now, before }, backends) => {
+    const all = (texts: readonly string[]) => texts.flatMap((text) => serversOf(text, backends));
+    return {
+      before: before.length === 0 ? undefined : all(before),
+      configured: all(now),
+      open: new Set(now.flatMap((text) => [...openBackendsOf(text)])),
+    };
   };
 }
 

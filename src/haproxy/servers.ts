@@ -11,10 +11,37 @@ import { settingsOf } from "./settings.ts";
  * those of `server-template`, whose addresses HAProxy finds by itself. `backends`: only theirs, and only those are read.
  */
 export function serversOf(text: string, backends?: ReadonlySet<string>): readonly ConfiguredServer[] {
-  const config = createConfiguration(text);
-  return config.stretches
-    .filter((stretch) => hasServers(stretch) && (backends === undefined || backends.has(config.name(stretch))))
-    .flatMap((stretch) => serversIn(config, stretch));
+  return createServersReader()(text, backends);
+}
+
+/** As {@link serversOf}, for texts that have most sections in common: a section that it has read before is not read again. */
+export function createServersReader(): typeof serversOf {
+  let defaults = "";
+  let known = new Map<string, readonly ConfiguredServer[]>();
+  return (text, backends) => {
+    const config = createConfiguration(text);
+    const now = config.defaults.map((stretch) => config.raw(stretch)).join("");
+    if (now !== defaults) known = new Map();
+    defaults = now;
+    const used = new Map<string, readonly ConfiguredServer[]>();
+    const wanted = config.stretches.filter((stretch) => isWanted(config, stretch, backends));
+    const servers = wanted.flatMap((stretch) => {
+      const raw = config.raw(stretch);
+      // Conditions around a section are not in its text.
+      if (stretch.depth > 0) return serversIn(config, stretch);
+      const found = known.get(raw) ?? serversIn(config, stretch);
+      used.set(raw, found);
+      return found;
+    });
+    // Of what was read in part nothing else is forgotten.
+    if (backends === undefined) known = used;
+    else for (const [raw, found] of used) known.set(raw, found);
+    return servers;
+  };
+}
+
+function isWanted(config: Configuration, stretch: Stretch, backends: ReadonlySet<string> | undefined): boolean {
+  return hasServers(stretch) && (backends === undefined || backends.has(config.name(stretch)));
 }
 
 /** Backends that may have more servers than {@link serversOf} tells: by `server-template`, `.if` or a variable. */

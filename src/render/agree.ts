@@ -22,15 +22,24 @@ export interface AgreeTell {
 
 const TIMEOUT_MS = 10_000;
 
+/** Keeps HAProxy at what is at dest. */
+export interface Agreement {
+  /** Makes what runs agree with a dest that is as it should be, unless that was done. */
+  agree(view: DestView, call: Call): Promise<void>;
+  /** It has to be looked at again. */
+  doubt(): void;
+}
+
 /**
- * Makes what runs agree with a dest that is as it should be, once in the life of the process: the one before may have
- * been killed between HAProxy and the file. An HAProxy that does not answer is asked again at the next pass.
+ * To be asked for at the start, since the process before may have been killed between HAProxy and the file, and a while
+ * after each change, since somebody may have started HAProxy in between, from the file before. An HAProxy that does not
+ * answer is asked again at the next pass.
  */
-export function createAgreement(dest: string, deps: AgreeDeps): (view: DestView, call: Call) => Promise<void> {
+export function createAgreement(dest: string, deps: AgreeDeps): Agreement {
   const { records, haproxy, tell } = deps;
   let agreed = false;
 
-  async function agree(running: Haproxy, text: string, view: DestView, call: Call): Promise<void> {
+  async function compare(running: Haproxy, text: string, view: DestView, call: Call): Promise<void> {
     const { mended, left } = await running.compare({ text, before: records.running(dest) }, call);
     if (mended.length > 0) tell.mended(mended);
     if (left.length > 0) {
@@ -45,14 +54,19 @@ export function createAgreement(dest: string, deps: AgreeDeps): (view: DestView,
     records.update(dest, { applied: true, addressesOnly: false });
   }
 
-  return async (view, { signal }) => {
-    if (agreed || haproxy === undefined || view.text === undefined) return;
-    try {
-      await agree(haproxy, view.text, view, { signal, timeoutMs: TIMEOUT_MS });
-      agreed = true;
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      tell.unasked(error);
-    }
+  return {
+    async agree(view, { signal }) {
+      if (agreed || haproxy === undefined || view.text === undefined) return;
+      try {
+        await compare(haproxy, view.text, view, { signal, timeoutMs: TIMEOUT_MS });
+        agreed = true;
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        tell.unasked(error);
+      }
+    },
+    doubt() {
+      agreed = false;
+    },
   };
 }

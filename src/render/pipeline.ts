@@ -62,7 +62,7 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
   const data = createView(resource);
   const dest = createDestFile(resource);
   const bringer = createBringer(resource, deps);
-  const agree = createAgreement(resource.dest, deps);
+  const agreement = createAgreement(resource.dest, deps);
   /** `byHaproxy`: not by `check_cmd`, but at the reload. */
   let refused: { readonly text: string; readonly error: AppError; readonly byHaproxy: boolean } | undefined;
   let mayHaveRefusal = true;
@@ -92,7 +92,7 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
   }
 
   async function stay(view: DestView, call: Call): Promise<Outcome> {
-    if (!options.noop && !options.syncOnly) await agree(view, call);
+    if (!options.noop && !options.syncOnly) await agreement.agree(view, call);
     return { result: "current" };
   }
 
@@ -106,6 +106,7 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
       return { result: "would-change", before: view.text ?? "", after: text, plan };
     }
     if (refused?.text === text && (refused.byHaproxy || !call.again)) return { result: "failed", error: refused.error };
+    agreement.doubt();
     try {
       return { result: "changed", renderMs, ...(await bringer.bring(text, view, call)) };
     } catch (error) {

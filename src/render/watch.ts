@@ -18,6 +18,12 @@ const QUIET_MS = 100;
 /** How soon what failed is tried again though nothing changed, ms: a full disk or a missing include may be mended. */
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
 
+/**
+ * After a change that HAProxy was given while it runs, ms: one that somebody has started meanwhile may have read the
+ * file before, and have come to its socket after it was looked at.
+ */
+const LOOK_AGAIN_MS = 2_000;
+
 /** What the loop works with. */
 export interface WatchDeps {
   readonly pipelines: readonly Pipeline[];
@@ -135,6 +141,9 @@ async function pass(member: Member, snapshots: ReadonlyMap<string, Snapshot>, de
   member.outcome = outcome;
   deps.report.outcome(resource, outcome);
   if (outcome.result === "changed") deps.reloader.changed(resource);
+  if (outcome.result === "changed" && outcome.inForce?.how === "runtime") {
+    member.retryAtMs = deps.clock.monotonicMs() + LOOK_AGAIN_MS;
+  }
   if (isGood(outcome)) member.backoff.reset();
   else member.retryAtMs = deps.clock.monotonicMs() + member.backoff.next();
 }

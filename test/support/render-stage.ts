@@ -37,6 +37,8 @@ export interface RenderStage {
   publish(host: string, tag?: string, proxyport?: number): Promise<void>;
   /** Which server a client reaches through HAProxy. */
   answer(): Promise<string>;
+  /** To be called after HAProxy was restarted: the reload command goes to this one from now on. */
+  noteHaproxy(): void;
   /** How often `reload_cmd` has run. */
   reloadCount(): number;
   /** Where HAProxy listens for the entries. */
@@ -56,6 +58,8 @@ export interface RenderStageOptions {
   readonly check?: string;
   /** More TOML for the resource's end. */
   readonly resource?: string;
+  /** In place of HAProxy's own runtime socket. */
+  readonly socket?: string;
   /** More TOML for `[haproxy]`, whose sockets are HAProxy's; undefined: there is no such table. */
   readonly haproxy?: string;
   /** More of haproxy.cfg, behind the entries. */
@@ -74,7 +78,7 @@ export async function renderStage(options: RenderStageOptions = {}): Promise<Ren
   const reloadBroken = join(stateDir, "reload-broken");
   const reloads = join(stateDir, "reloads");
   const reload = `test ! -e ${reloadBroken} && echo reload >> ${reloads} && kill -USR2 $(cat ${place.dir}/pid)`;
-  const sockets = `socket = "${place.socket}"\nmaster_socket = "${place.masterSocket}"\n`;
+  const sockets = `socket = "${options.socket ?? place.socket}"\nmaster_socket = "${place.masterSocket}"\n`;
   const table = options.haproxy === undefined ? "" : `\n[haproxy]\n${sockets}${options.haproxy}\n`;
   const confdir = folderWith({
     "templates/t.cfg.hbs": TEMPLATE.replace("HEAD", haproxyHead(place))
@@ -97,8 +101,10 @@ ${table}`,
     masterWorker: true,
     ...(options.binary === undefined ? {} : { binary: options.binary }),
   });
-  writeFileSync(join(place.dir, "pid"), String(haproxy.pid));
+  const noteHaproxy = () => writeFileSync(join(place.dir, "pid"), String(haproxy.pid));
+  noteHaproxy();
   return {
+    noteHaproxy,
     ...{ consul, haproxy, stateDir, dest, args, reloadBroken, reloads },
     template: join(confdir, "templates/t.cfg.hbs"),
     start: (more = []) => startProgram("render", ["--watch", ...args, ...more], { CONSUL_HTTP_TOKEN: consul.token }),

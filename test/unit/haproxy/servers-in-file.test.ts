@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openBackendsOf } from "../../../src/haproxy/servers.ts";
-import { driftsOf, readServersInFile } from "../../../src/haproxy/servers-in-file.ts";
+import { createFileReader, driftsOf } from "../../../src/haproxy/servers-in-file.ts";
 import { parseServersState } from "../../../src/haproxy/servers-state.ts";
 
 const HEAD =
@@ -36,7 +36,7 @@ test("backends that may have more servers than can be told are known", () => {
 
 describe("what runs differs from the file", () => {
   const says = (...servers: readonly string[]) =>
-    driftsOf(readServersInFile({ now: [FILE], before: [] }), running(...servers)).map((drift) => drift.says);
+    driftsOf(createFileReader()({ now: [FILE], before: [] }), running(...servers)).map((drift) => drift.says);
   const whole = ["web a 10.0.0.1:80", "grown own 10.0.0.8:80", "grown t1 10.0.0.9:80", "maybe x 10.0.0.7:80"];
 
   test("in nothing, whatever a template, a condition or another file has beside it", () => {
@@ -51,8 +51,19 @@ describe("what runs differs from the file", () => {
     expect(says(...whole, "web b 10.0.0.3:80")).toEqual(["web/b: HAProxy has it, the file does not"]);
   });
 
+  test("also when the file is read again with other defaults, or with one section changed", () => {
+    const read = createFileReader();
+    const weights = (text: string) =>
+      read({ now: [text], before: [] }).configured.map(({ server, weight }) => `${server} ${weight}`);
+    expect(weights(FILE)).toEqual(["a 1", "own 1"]);
+    expect(weights(FILE.replace("mode tcp", "default-server weight 7"))).toEqual(["a 7", "own 7"]);
+    expect(weights(FILE.replace("10.0.0.1:80", "10.0.0.1:80 weight 3"))).toEqual(["a 3", "own 1"]);
+    expect(weights(FILE)).toEqual(["a 1", "own 1"]);
+    expect(weights(FILE.replace("listen web", ".if defined(Y)\nlisten web"))).toEqual([]);
+  });
+
   test("only in the backends that are asked for", () => {
-    const file = readServersInFile({ now: [FILE], before: [] }, new Set(["web"]));
+    const file = createFileReader()({ now: [FILE], before: [] }, new Set(["web"]));
     expect(driftsOf(file, running("web a 10.0.0.1:80"))).toEqual([]);
   });
 });
