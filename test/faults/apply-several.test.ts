@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createConnection, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { startConsul } from "../support/consul.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Haproxy, haproxyHead, haproxyPlace, startHaproxy } from "../support/haproxy.ts";
+import { loopbackPrefix } from "../support/loopback.ts";
+import { folderWith, startProgram, untilLogged } from "../support/program.ts";
+import { releaseLater } from "../support/releases.ts";
+import { renderStage } from "../support/render-stage.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const HOSTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"] as const;
+const [ONE, TWO, THREE] = HOSTS;
+
+/** As HAProxy reads it. */
+const SOCKET_VARIABLE = '"$' + '{SOCKET}"';
+
+function has(haproxy: Pick<Haproxy, "cli">, host: string): Promise<unknown> {
+  return eventually(`HAProxy has ${host}`, async () =>
+    (await haproxy.cli("show servers state").catch(() => "")).includes(` ${host} `),
+  );
+}
+
+/** Two HAProxies that read one file, each with sockets of its own, and the render for both. */
+async function twoHaproxies() {
+  const consul = await startConsul();
+  const [a, b] = [haproxyPlace(), haproxyPlace()];
+  const address = `${await loopbackPrefix()}.1`;
+  const dest = join(a.dir, "shared.cfg");
+  const dir = tempDir("two");
+  // One file for both: the sockets come from the environment of each, as from its unit.
+  const head = haproxyHead(a).replaceAll(a.socket, SOCKET_VARIABLE);
+  const confdir = folderWith({
+    "templates/t.cfg.hbs": `${head}{{#each (gets "/haproxy/memcached/*")}}{{#with (json value)}}listen {{name}}
+    bind ${address}:{{proxyport}}
+    server s {{host}}:{{port}}
+{{/with}}{{/each}}`,
+    "conf.d/t.toml": `[template]
+src = "t.cfg.hbs"
+dest = "${dest}"
+keys = ["/haproxy/memcached/"]
+check_cmd = "SOCKET=${dir}/check.sock haproxy -c -f {{src}}"
+reload_cmd = "for one in ${dir}/*.pid; do kill -USR2 $(cat $one) || :; done; echo reload >> ${dir}/reloads"
+[haproxy]
+socket = ["${a.socket}", "${b.socket}"]
+master_socket = ["${a.masterSocket}", "${b.masterSocket}"]
+`,
+  });
+  const publish = (host: string, tag = "mem1", proxyport = 21_811) =>
+    consul.kv.put(`haproxy/memcached/${tag}`, JSON.stringify({ name: tag, host, port: 21_211, proxyport }));
+  await publish(ONE);
+  const start = async (place: typeof a) => {
+    process.env["SOCKET"] = place.socket;
+    const haproxy = await startHaproxy({ place: { ...place, configPath: dest }, masterWorker: true });
+    writeFileSync(join(dir, `${haproxy.pid}.pid`), `${haproxy.pid}`);
+    return haproxy;
+  };
+  const args = [
+    "--confdir",
+    confdir,
+    "--state-dir",
+    join(dir, "state"),
+    "--consul",
+    `${consul.address}:${consul.port}`,
+  ];
+  const first = startProgram("render", ["--onetime", "--sync-only", ...args]);
+  await first.exited;
+  const haproxies = [await start(a), await start(b)] as const;
+  const render = startProgram("render", ["--watch", ...args]);
+  await untilLogged(render, /reloaded/);
+  return { publish, haproxies, render, dir };
+}
+
+/** Takes connections and says nothing. */
+async function startSilent(host: string): Promise<void> {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on("error", () => socket.destroy());
+  });
+  server.listen(21_211, host);
+  await once(server, "listening");
+  releaseLater("a silent server", async () => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+}
+
+describe("two HAProxies from one render", () => {
+  test("both get a change without a reload, and it is said of which", async () => {
+    const { publish, haproxies, render } = await twoHaproxies();
+    await publish(TWO);
+    for (const haproxy of haproxies) await has(haproxy, TWO);
+    await untilLogged(render, /in force without reload.*haproxies="[^"]+, [^"]+"/);
+  });
+
+  test("one that hangs keeps no change from the other, and gets it when it goes on", async () => {
+    const { publish, haproxies, render } = await twoHaproxies();
+    const [well, hung] = haproxies;
+    hung.pause();
+    await publish(TWO);
+    await has(well, TWO);
+    hung.resume();
+    await has(hung, TWO);
+    await publish(THREE);
+    for (const haproxy of haproxies) await has(haproxy, THREE);
+    expect(render.running).toBe(true);
+  });
+});
+
+describe("two renders on one dest", () => {
+  test.each([
+    ["with one state folder", false],
+    ["each with its own", true],
+  ])("%s: at the end file and HAProxy have what the store says", async (_, apart) => {
+    const stage = await renderStage({ haproxy: "" });
+    await stage.publish(ONE);
+    const state = apart ? ["--state-dir", tempDir("state")] : [];
+    const renders = [stage.start(), stage.start(state)];
+    await has(stage.haproxy, ONE);
+    for (let round = 0; round < 12; round++) {
+      await stage.publish(HOSTS[round % HOSTS.length] ?? ONE);
+      if (round % 4 === 0) await stage.publish(ONE, `more${round}`, 21_700 + round);
+    }
+    await stage.publish(TWO);
+    await has(stage.haproxy, TWO);
+    await eventually("the file names it", () => stage.read().includes(`mem1-memcached ${TWO}:`));
+    for (const render of renders) await render.stop();
+    const file = stage.read();
+    expect(file.match(/^listen /gm)).toHaveLength(4);
+    const state2 = await stage.haproxy.cli("show servers state");
+    for (const tag of ["mem1", "more0", "more4", "more8"]) expect(state2).toContain(`${tag}-memcached`);
+  });
+});
+
+test("old workers hold a reload up; an address does not wait for it", async () => {
+  const stage = await renderStage({ haproxy: 'max_old_workers = 1\nmax_delay = "3s"' });
+  const host = `${await loopbackPrefix()}.11`;
+  await startSilent(host);
+  await stage.publish(host);
+  const render = stage.start();
+  await untilLogged(render, /reloaded/);
+  const session = createConnection({ host: stage.proxy.address, port: stage.proxy.port });
+  releaseLater("a session", async () => void session.destroy());
+  await once(session, "connect");
+  await eventually("HAProxy has the session at its server", async () =>
+    (await stage.haproxy.cli("show sess")).includes("srv=mem1-memcached"),
+  );
+  await stage.publish(ONE, "mem2", 21_712);
+  await untilLogged(render, /reloaded[\s\S]*reloaded/);
+  await stage.publish(ONE, "mem3", 21_713);
+  await untilLogged(render, /the reload waits.*held_up_by="?worker \d+/);
+  await stage.publish(TWO);
+  await has(stage.haproxy, TWO);
+  expect(stage.reloadCount()).toBe(2);
+  await untilLogged(render, /max_delay is over[\s\S]*reloaded/);
+  expect(await stage.haproxy.cli("show stat")).toContain("mem3-memcached");
+});
