@@ -42,22 +42,26 @@ const FORGET_MS = 3_600_000;
 
 /** Several HAProxies may share an address, so `ready` is said to everybody for a while, and to whom it is owed whenever he asks. */
 export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
-  const debts = new Map<string, Debt | undefined>();
+  const debts = new Map<string, Debt | "none">();
 
   function find(who: string): Debt | undefined {
-    if (!debts.has(who)) {
-      const owed = readOwed(recall(who));
-      makeRoom();
-      debts.set(who, owed === undefined ? undefined : { owed: new Set(owed), endedMs: undefined });
-    }
-    return debts.get(who);
+    const known = debts.get(who) ?? remember(who);
+    return known === "none" ? undefined : known;
+  }
+
+  function remember(who: string): Debt | "none" {
+    const owed = readOwed(recall(who));
+    const debt = owed === undefined ? "none" : { owed: new Set(owed), endedMs: undefined };
+    makeRoom();
+    debts.set(who, debt);
+    return debt;
   }
 
   /** What is owed is on disk too, and found there again. */
   function makeRoom(): void {
     if (debts.size < MOST_NAMES) return;
     for (const [who, debt] of debts) {
-      if (debt !== undefined) continue;
+      if (debt !== "none") continue;
       debts.delete(who);
       return;
     }
@@ -74,7 +78,7 @@ export function createDebts({ clock, recall, keep }: DebtsDeps): Debts {
   }
 
   function forget(who: string): void {
-    debts.set(who, undefined);
+    debts.set(who, "none");
     keep(who, undefined);
   }
 

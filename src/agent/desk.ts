@@ -33,7 +33,11 @@ export interface DeskDeps {
   readonly alone: boolean;
   /** Which tag is meant by a question without words, where there are several: `tag` or `kind/tag`. */
   readonly defaultWords: string | undefined;
-  readonly order: (who: { readonly kind: string; readonly tag: string; readonly server?: string }) => Order | undefined;
+  readonly order: (who: {
+    readonly kind: string;
+    readonly tag: string;
+    readonly server: string | undefined;
+  }) => Order | undefined;
   readonly debts: Debts;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -52,17 +56,15 @@ export function createDesk(deps: DeskDeps): Desk {
   let stopping = false;
 
   function reply(meant: Meant, from: Asked["from"]): string {
-    const { seat, server } = meant;
+    const { seat, server, who } = meant;
     const { kind, tag, options } = seat;
     const nowMs = clock.monotonicMs();
     const found = look(meant);
     if (found === "gone") return "down #not among the servers any more\n";
-    const who = found?.name ?? server;
-    const told = order(who === undefined ? { kind, tag } : { kind, tag, server: who });
-    const moment = { standing: found, order: told, stopping, nowMs };
-    const line = agentLine({ ...moment, owesReady: false }, options.agent);
-    const asker = { who: server === undefined ? `${kind}/${tag}` : `${kind}/${tag}@${server}`, from };
-    const owesReady = debts.settle(asker, line.traffic, options.readyForMs);
+    const told = order({ kind, tag, server: found?.name ?? server });
+    const moment = { standing: found, order: told, stopping, nowMs, owesReady: false };
+    const line = agentLine(moment, options.agent);
+    const owesReady = debts.settle({ who, from }, line.traffic, options.readyForMs);
     return `${owesReady ? agentLine({ ...moment, owesReady }, options.agent).text : line.text}\n`;
   }
 
@@ -85,8 +87,9 @@ export function createDesk(deps: DeskDeps): Desk {
 
   return {
     get single() {
-      const [only, ...others] = seats();
-      return alone && others.length === 0 && only?.source()?.count === 1;
+      if (!alone) return false;
+      const listed = seats();
+      return listed.length === 1 && listed[0]?.source()?.count === 1;
     },
     answer({ words, from }) {
       const meant = signs.read(words);

@@ -6,6 +6,8 @@ export interface Meant {
   readonly seat: Seat;
   /** `host:port` */
   readonly server: string | undefined;
+  /** `kind/tag`, or `kind/tag@host:port` */
+  readonly who: string;
 }
 
 /** Reads the words of HAProxy's `agent-send`: `tag`, `kind/tag` or `kind/tag/host:port`. */
@@ -41,7 +43,7 @@ export function createSigns({ seats, defaultWords, logger }: SignsDeps): Signs {
   function search(words: string): Meant | undefined {
     const [only, ...others] = listed;
     if (only === undefined) return undefined;
-    if (words === "" && others.length === 0) return { seat: only, server: undefined };
+    if (words === "" && others.length === 0) return meantBy(only);
     if (words === "") return tell("", 'there are several tags, so it has no opinion; use agent-send "tag\\n"');
     const found = findSeat(listed, words);
     if (found === undefined) return tell(words, "there is no such tag here, so it has no opinion");
@@ -71,9 +73,14 @@ function findSeat(seats: readonly Seat[], words: string): Meant | "several" | un
     const same = seats.filter(({ tag }) => tag === first);
     const [only] = same;
     if (same.length > 1) return "several";
-    return only === undefined ? undefined : { seat: only, server: undefined };
+    return only === undefined ? undefined : meantBy(only);
   }
   const seat = seats.find(({ kind, tag }) => kind === first && tag === second);
   if (seat === undefined) return undefined;
-  return { seat, server: rest.length === 0 ? undefined : rest.join("/") };
+  return rest.length === 0 ? meantBy(seat) : meantBy(seat, rest.join("/"));
+}
+
+function meantBy(seat: Seat, server?: string): Meant {
+  const { kind, tag } = seat;
+  return { seat, server, who: server === undefined ? `${kind}/${tag}` : `${kind}/${tag}@${server}` };
 }

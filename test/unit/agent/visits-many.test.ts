@@ -54,6 +54,15 @@ describe("where there is room for three, a fourth", () => {
     expect(stage.visits.counters).toMatchObject({ open: 3, answered: 3, dropped: 1 });
   });
 
+  test("takes the place of who was answered first, where there is only one answer", async () => {
+    const stage = await stageVisits({ clock: createFakeClock(), most: 3, single: true });
+    const first = await stage.visitor();
+    const others = [await stage.visitor(), await stage.visitor(), await stage.visitor()];
+    expect(stage.visits.counters).toMatchObject({ open: 3, answered: 4, dropped: 1 });
+    await isDropped(first);
+    for (const client of others) expect(await client.answer()).toBe("you asked for \n");
+  });
+
   test("takes the place of who came first, where all answers are still looked for", async () => {
     const look = createLook();
     const stage = await stageVisits({ clock: createFakeClock(), most: 3, single: true, answer: () => look.answer });

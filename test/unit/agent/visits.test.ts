@@ -131,16 +131,62 @@ describe("who takes his time", () => {
   });
 });
 
-test("where there is only one answer it is given at once, without a question and before one", async () => {
-  const stage = await stageVisits({ clock: createFakeClock(), single: true });
-  const client = await stage.visitor();
-  expect(await client.answer()).toBe("you asked for \n");
-  client.socket.write("slave1\nslave2\n");
-  await stage.hasRead(14);
-  client.socket.end();
-  await allHaveGone(stage);
-  expect(stage.asked).toEqual([""]);
-  expect(client.bytes).toBe("you asked for \n");
+describe("where there is only one answer", () => {
+  test("it is given at once, without a question and before one", async () => {
+    const clock = createFakeClock();
+    const stage = await stageVisits({ clock, single: true });
+    const client = await stage.visitor();
+    expect(await client.answer()).toBe("you asked for \n");
+    client.socket.end("slave1\nslave2\n");
+    await stage.hasRead(14);
+    // what is said in spite of it is read by the sweep, and thrown away
+    await clock.advance(60);
+    await allHaveGone(stage);
+    expect(stage.asked).toEqual([""]);
+    expect(client.bytes).toBe("you asked for \n");
+  });
+
+  test("who says nothing is seen to go at once", async () => {
+    const stage = await stageVisits({ clock: createFakeClock(), single: true });
+    const client = await stage.visitor();
+    await client.answer();
+    client.socket.end();
+    await allHaveGone(stage);
+    expect(stage.visits.counters.answered).toBe(1);
+  });
+
+  test("who stays on and talks is let go of after two seconds and not before", async () => {
+    const clock = createFakeClock();
+    const stage = await stageVisits({ clock, single: true });
+    const client = await stage.visitor();
+    await client.answer();
+    client.socket.write("slave1\n");
+    await clock.advance(1_960);
+    expect(stage.visits.counters.open).toBe(1);
+    await clock.advance(100);
+    expect(stage.visits.counters.open).toBe(0);
+  });
+
+  test("who has to wait for it is listened to meanwhile", async () => {
+    const look = createLook();
+    const stage = await stageVisits({ clock: createFakeClock(), single: true, answer: () => look.answer });
+    const client = await stage.visitor();
+    client.socket.end("slave1\n");
+    await stage.hasRead(7);
+    look.find("up\n");
+    expect(await client.answer()).toBe("up\n");
+    await allHaveGone(stage);
+  });
+
+  test("of those who are there at the same moment all beyond a thousand are listened to at once", async () => {
+    const stage = await stageVisits({ clock: createFakeClock(), single: true, most: 2_000 });
+    const all = await Promise.all(Array.from({ length: 1_001 }, () => stage.visitor()));
+    for (const { socket } of all) socket.end("slave1\n");
+    await stage.hasRead(7 * 1_001);
+    await eventually("one has gone", () => stage.visits.counters.open === 1_000);
+    for (let n = 0; n < 3; n++) await turns();
+    expect(stage.visits.counters.open).toBe(1_000);
+  });
 });
 
 describe("who was answered", () => {
