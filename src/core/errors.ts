@@ -76,6 +76,12 @@ export function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
 
+/** Why something is done otherwise: an AppError's message without its causes, and what the reader can do about it. */
+export function errorReason(error: unknown): string {
+  if (!(error instanceof AppError)) return errorText(error);
+  return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+}
+
 /** The message of anything thrown, with the messages of its causes behind it: `a: b: c`. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,4 +1,5 @@
 import type { Call } from "./call.ts";
+import type { AppError } from "./errors.ts";
 
 /** `[haproxy]` of a template resource: the HAProxies that read its dest, and how a change gets into them. */
 export interface HaproxySettings {
@@ -47,6 +48,8 @@ export interface Comparison {
   readonly mended: readonly string[];
   /** Those that only a reload can mend. */
   readonly left: readonly string[];
+  /** Which of them could not be asked, and why: nothing is known of those. */
+  readonly unasked: readonly AppError[];
 }
 
 /** How a reload went. */
@@ -78,18 +81,19 @@ export interface ReloadOrder {
   readonly command: ((call: Call) => Promise<void>) | undefined;
 }
 
-/** The HAProxies of one resource, while they run. Each method asks all of them; E_HAPROXY where one does not answer. */
+/** The HAProxies of one resource, while they run. Each method asks all of them. */
 export interface Haproxy {
   /** Never throws: an HAProxy that does not answer is a reason for a reload. */
   plan(change: { readonly before: string; readonly after: string }, call: Call): Promise<ApplyPlan>;
   /**
    * Compares the servers that run with those of the file, and mends what can be mended while it runs. `before`: what
-   * HAProxy was brought to before, if that is known; it tells weights of a file from those set by hand.
+   * HAProxy was brought to before, if that is known; it tells weights of a file from those set by hand. One that does
+   * not answer keeps the others from nothing.
    */
   compare(file: { readonly text: string; readonly before: string | undefined }, call: Call): Promise<Comparison>;
-  /** When the one that started last has started, wall clock ms: it has read what was at dest then. */
+  /** When the one that has run longest has started, wall clock ms: it has read what was at dest then. Throws E_HAPROXY. */
   startedAtMs(call: Call): Promise<number>;
-  /** Undefined: a reload may be done now. Else who holds it up, in words. */
+  /** Undefined: a reload may be done now. Else who holds it up, in words. Throws E_HAPROXY. */
   holdsUp(call: Call): Promise<string | undefined>;
   /** Reloads and sees to it that the file was taken; what people set by hand is set again afterwards. */
   reload(order: ReloadOrder, call: Call): Promise<ReloadOutcome>;

@@ -1,6 +1,6 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { errorText } from "../core/errors.ts";
+import { AppError, errorReason } from "../core/errors.ts";
 import type { ApplyPlan, Comparison, Haproxy, HaproxySettings } from "../core/haproxy.ts";
 import { diffConfigs } from "./differ.ts";
 import type { Difference } from "./difference.ts";
@@ -18,7 +18,7 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
     plan: (change, call) => planFor(instances, { ...settings, read }, change, call),
     async compare({ text, before }, call) {
       const file = read({ now: [text], before: before === undefined ? [] : [before] });
-      return together(instances, await Promise.all(instances.map((instance) => instance.agree(file, call))));
+      return together(instances, await Promise.all(instances.map((instance) => agree(instance, file, call))));
     },
     async startedAtMs(call) {
       return Math.min(...(await Promise.all(instances.map((instance) => instance.startedAtMs(call)))));
@@ -33,7 +33,13 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
   };
 }
 
-/** An HAProxy that does not answer needs a reload, which starts it where the command is one that does. */
+/** How long one that was dead or hung at its last reload may take to be asked again, ms: the others wait for it. */
+const STILL_BLIND_MS = 500;
+
+/**
+ * An HAProxy that does not answer needs a reload, which starts it where the command is one that does; the others get
+ * what they can take at once.
+ */
 async function planFor(
   instances: readonly Instance[],
   { apply, verify, read }: HaproxySettings & { readonly read: FileReader },
@@ -41,37 +47,43 @@ async function planFor(
   call: Call,
 ): Promise<ApplyPlan> {
   if (apply === "reload") return { how: "reload", because: ['apply = "reload"'] };
-  const differences: Difference[] = [];
-  for (const instance of instances) {
-    try {
-      differences.push(diffConfigs(before, after, await instance.facts(call)));
-    } catch (error) {
-      call.signal.throwIfAborted();
-      return { how: "reload", because: [errorText(error)] };
-    }
-  }
-  const because = differences.flatMap((difference) => (difference.how === "reload" ? difference.because : []));
+  const found = await Promise.all(
+    instances.map(async (instance): Promise<Difference | AppError> => {
+      const within = instance.isBlind ? { ...call, timeoutMs: STILL_BLIND_MS } : call;
+      try {
+        return diffConfigs(before, after, await instance.facts(within));
+      } catch (error) {
+        call.signal.throwIfAborted();
+        if (!(error instanceof AppError)) throw error;
+        return error;
+      }
+    }),
+  );
+  const because = found.flatMap((one) => (!(one instanceof AppError) && one.how === "reload" ? one.because : []));
   if (because.length > 0) return { how: "reload", because: [...new Set(because)] };
-  return runtimePlan(instances, differences.filter(isRuntime), { after, verify, read });
+  const silent = found.filter((one) => one instanceof AppError);
+  if (silent.length === found.length) return { how: "reload", because: silent.map(errorReason) };
+  return runtimePlan(instances, found, { after, verify, read });
 }
 
-function isRuntime(difference: Difference): difference is RuntimeDifference {
-  return difference.how === "runtime";
+function isRuntime(one: Difference | AppError): one is RuntimeDifference {
+  return !(one instanceof AppError) && one.how === "runtime";
 }
 
 /** Where only comments differ there is nothing to carry out, and the file goes first. */
 function runtimePlan(
   instances: readonly Instance[],
-  differences: readonly RuntimeDifference[],
+  found: readonly (Difference | AppError)[],
   { after, verify, read }: { readonly after: string; readonly verify: boolean; readonly read: FileReader },
 ): ApplyPlan {
+  const differences = found.filter(isRuntime);
   const [first] = differences;
   const backends = new Set(differences.flatMap(({ steps }) => steps.map(({ about }) => about.backend)));
-  let known: ServersInFile | undefined;
+  let servers: ServersInFile | undefined;
   // Not before it is needed: traffic waits for what is done first.
   const file = () => {
-    known ??= read({ now: [after], before: [] }, backends);
-    return known;
+    servers ??= read({ now: [after], before: [] }, backends);
+    return servers;
   };
   return {
     how: "runtime",
@@ -79,8 +91,9 @@ function runtimePlan(
     addressesOnly: first?.addressesOnly ?? false,
     async carryOut(call) {
       await allOf(instances, async (instance, at) => {
-        const difference = differences[at];
-        if (difference === undefined) return;
+        const difference = found[at];
+        if (difference instanceof AppError) throw difference;
+        if (difference === undefined || !isRuntime(difference)) return;
         try {
           await instance.carryOut(difference, file, call);
         } catch (error) {
@@ -91,8 +104,9 @@ function runtimePlan(
     },
     async verify(call) {
       if (!verify || backends.size === 0) return [];
-      const seen = await Promise.all(instances.map((instance) => instance.agree(file(), call, [...backends])));
-      return together(instances, seen).left;
+      const seen = await Promise.all(instances.map((instance) => agree(instance, file(), call, [...backends])));
+      const { left, unasked } = together(instances, seen);
+      return [...left, ...unasked.map(errorReason)];
     },
   };
 }
@@ -107,6 +121,20 @@ async function allOf(
   if (failed !== undefined) throw failed.reason;
 }
 
+/** One that cannot be asked is a finding, and keeps nothing from the others. */
+async function agree(
+  instance: Instance,
+  ...[file, call, backends]: Parameters<Instance["agree"]>
+): Promise<Comparison> {
+  try {
+    return await instance.agree(file, call, backends);
+  } catch (error) {
+    call.signal.throwIfAborted();
+    if (!(error instanceof AppError)) throw error;
+    return { mended: [], left: [], unasked: [error] };
+  }
+}
+
 /** Says which HAProxy, where there are several. */
 function together(instances: readonly Instance[], comparisons: readonly Comparison[]): Comparison {
   const named = (lines: readonly string[], at: number) =>
@@ -114,5 +142,6 @@ function together(instances: readonly Instance[], comparisons: readonly Comparis
   return {
     mended: comparisons.flatMap(({ mended }, at) => named(mended, at)),
     left: comparisons.flatMap(({ left }, at) => named(left, at)),
+    unasked: comparisons.flatMap(({ unasked }) => unasked),
   };
 }

@@ -5,13 +5,14 @@ import { bringUp } from "./bring-up.ts";
 import type { Drift } from "./compare.ts";
 import type { Difference, HaproxyFacts, RuntimeStep, ServerRef } from "./difference.ts";
 import { describeOldWorker, readOldWorkers } from "./old-workers.ts";
-import { askProcesses } from "./processes.ts";
+import { askProcesses, NoMasterError } from "./processes.ts";
 import { runSteps } from "./run-steps.ts";
 import { openRuntimeSocket, type RuntimeSocket, throughMaster } from "./runtime-socket.ts";
 import { driftsOf, type ServersInFile } from "./servers-in-file.ts";
 import { type RunningServer, readInfo, readServers } from "./servers-state.ts";
 import { cutSessions, cutSessionsInOldWorker } from "./sessions.ts";
 import { untilSettled } from "./settle.ts";
+import type { Processes } from "./show-proc.ts";
 
 /** What a runtime difference asks for. */
 export type RuntimeDifference = Extract<Difference, { readonly how: "runtime" }>;
@@ -22,6 +23,8 @@ export interface Instance {
   readonly name: string;
   readonly socket: RuntimeSocket;
   readonly master: RuntimeSocket | undefined;
+  /** Whether it could be asked neither before nor after its last reload: it does not run, hangs, or is somewhere else. */
+  isBlind: boolean;
   /** What it can do: asked once, and again after {@link Instance.forget}. */
   facts(call: Call): Promise<HaproxyFacts>;
   /** To be called when another process may answer. */
@@ -57,7 +60,7 @@ export function createInstance(
 
   async function fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void> {
     if (master === undefined || servers.length === 0) return;
-    const { processes } = await askProcesses(master, call);
+    const { processes } = await askMaster(master, call);
     await Promise.all(
       (processes?.oldWorkers ?? []).map(({ pid }) =>
         cutSessionsInOldWorker(throughMaster(master, `@!${pid}`), servers, { ...call, clock }),
@@ -69,10 +72,27 @@ export function createInstance(
     return driftsOf(file, await readSome(socket, call, backends));
   }
 
+  /** Told where what runs is compared, and nowhere fatal. */
+  async function complaints(call: Call): Promise<readonly NoMasterError[]> {
+    const { isNone } = master === undefined ? {} : await askMaster(master, call);
+    return isNone === undefined ? [] : [isNone];
+  }
+
+  async function mend(file: ServersInFile, call: Call, backends?: readonly string[]) {
+    const again = () => look(file, call, backends);
+    const drifts = backends === undefined ? await again() : await untilSettled(again, { ...call, clock });
+    const steps = drifts.flatMap(({ mend }) => mend ?? []);
+    if (steps.length === 0) return { mended: [], left: drifts.map(({ says }) => says) };
+    await runSteps(socket, steps, { ...call, clock });
+    const left = (await untilSettled(again, { ...call, clock })).map(({ says }) => says);
+    return { mended: drifts.map(({ says }) => says).filter((says) => !left.includes(says)), left };
+  }
+
   return {
     name: at.socket,
     socket,
     master,
+    isBlind: false,
     async facts(call) {
       facts ??= (await readInfo(socket, call)).version;
       return facts;
@@ -93,13 +113,8 @@ export function createInstance(
     },
     give: (steps, call) => runSteps(socket, steps, { ...call, clock }),
     async agree(file, call, backends) {
-      const again = () => look(file, call, backends);
-      const drifts = backends === undefined ? await again() : await untilSettled(again, { ...call, clock });
-      const steps = drifts.flatMap(({ mend }) => mend ?? []);
-      if (steps.length === 0) return { mended: [], left: drifts.map(({ says }) => says) };
-      await runSteps(socket, steps, { ...call, clock });
-      const left = (await untilSettled(again, { ...call, clock })).map(({ says }) => says);
-      return { mended: drifts.map(({ says }) => says).filter((says) => !left.includes(says)), left };
+      const found = await mend(file, call, backends);
+      return { ...found, unasked: backends === undefined ? await complaints(call) : [] };
     },
     fenceOldWorkers: async (servers, call) => {
       if (cuts) await fenceOldWorkers(servers, call);
@@ -115,6 +130,20 @@ export function createInstance(
       return old.length < most ? undefined : old.map(describeOldWorker).join("; ");
     },
   };
+}
+
+/** With what is named as a master and is none things go on as without one. */
+async function askMaster(
+  master: RuntimeSocket,
+  call: Call,
+): Promise<{ readonly processes?: Processes; readonly isNone?: NoMasterError }> {
+  try {
+    const { processes } = await askProcesses(master, call);
+    return processes === undefined ? {} : { processes };
+  } catch (error) {
+    if (!(error instanceof NoMasterError)) throw error;
+    return { isNone: error };
+  }
 }
 
 /** Of a few backends one by one, else all at once. */

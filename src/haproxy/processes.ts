@@ -16,8 +16,18 @@ export type ProcessesOrWhy =
   | { readonly processes: Processes; readonly why?: never }
   | { readonly processes?: never; readonly why: string };
 
+/** What is named as a master's socket is none, or does not tell us. */
+export class NoMasterError extends AppError {
+  constructor(name: string, cause: unknown) {
+    super("E_HAPROXY", `${name} is no master's socket, or none that tells us of its processes`, {
+      hint: "master_socket is the path behind -S on HAProxy's command line; its level must be operator or admin",
+      cause,
+    });
+  }
+}
+
 /**
- * Asks a master for its processes, once. Throws E_HAPROXY when the socket is not a master's, or does not let us; the
+ * Asks a master for its processes, once. Throws a NoMasterError (E_HAPROXY) when the socket is not a master's, or does not let us; the
  * signal's reason on abort.
  */
 export async function askProcesses(master: RuntimeSocket, call: Call): Promise<ProcessesOrWhy> {
@@ -28,10 +38,7 @@ export async function askProcesses(master: RuntimeSocket, call: Call): Promise<P
   } catch (error) {
     call.signal.throwIfAborted();
     if (!isTrouble(error, "unknown-command") && !isTrouble(error, "denied")) return { why: whyNot(error) };
-    throw new AppError("E_HAPROXY", `${master.name} is no master's socket, or none that tells us of its processes`, {
-      hint: "master_socket is the path behind -S on HAProxy's command line; its level must be operator or admin",
-      cause: error,
-    });
+    throw new NoMasterError(master.name, error);
   }
 }
 

@@ -1,18 +1,21 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { AppError, errorText } from "../core/errors.ts";
+import { AppError, errorReason, errorText } from "../core/errors.ts";
 import type { HaproxySettings, ReloadOrder, ReloadOutcome } from "../core/haproxy.ts";
 import type { ServerRef } from "./difference.ts";
 import type { Instance } from "./instance.ts";
 import { type OperatorSetting, readOperatorState, restoreOperatorState } from "./operator-state.ts";
+import { NoMasterError } from "./processes.ts";
+import { believed, type Party, reloadByCommand } from "./reload-command.ts";
 import { type ReloadOutcome as OneOutcome, reloadByMaster } from "./reload-master.ts";
-import { type BeforeReload, readBeforeReload, type Watched, watchReload } from "./reload-outcome.ts";
+import { type BeforeReload, readBeforeReload, watchReload } from "./reload-outcome.ts";
 import { RuntimeError } from "./runtime-error.ts";
+import type { RuntimeSocket } from "./runtime-socket.ts";
 import { driftsOf, type FileReader, type ServersInFile } from "./servers-in-file.ts";
 import { type Listener, type RunningServer, readListeners, readServers } from "./servers-state.ts";
 import { cutSessions } from "./sessions.ts";
 import { reloadByTakeover } from "./takeover.ts";
-import { type Ended, watchCommand } from "./watch-command.ts";
+import type { Ended } from "./watch-command.ts";
 
 /** What a reload of several HAProxies works with. */
 export interface ReloadWorld {
@@ -27,6 +30,8 @@ const ASIDE_MS = 5_000;
 
 /** One HAProxy as it was before the reload. */
 interface Before {
+  /** Undefined where there is none, or where what is named as one is none. */
+  readonly master: RuntimeSocket | undefined;
   readonly seen: BeforeReload;
   readonly byHand: readonly OperatorSetting[];
   /** Servers whose sessions go to a place that the new file does not give them. */
@@ -87,11 +92,11 @@ interface Reading {
 
 /** An HAProxy that does not answer has nothing that could be lost. */
 async function readBefore(instance: Instance, { file, world, warnings }: Reading): Promise<Before> {
-  const { settings, clock } = world;
-  const { socket, master } = instance;
+  const { settings } = world;
+  const { socket } = instance;
   const call = aside(world.call);
-  const seen = await readBeforeReload({ socket, clock, ...(master === undefined ? {} : { master }) }, call);
-  if (seen.worker === undefined) return { seen, byHand: [], replaced: [], openListeners: [] };
+  const { seen, master } = await whoAnswers(instance, { world, warnings });
+  if (seen.worker === undefined) return { seen, master, byHand: [], replaced: [], openListeners: [] };
   const running = await readServers(socket, call);
   const replaced = replacedOf(file, running);
   if (settings.onReplace === "shutdown-sessions" && replaced.length > 0) {
@@ -100,7 +105,24 @@ async function readBefore(instance: Instance, { file, world, warnings }: Reading
     });
   }
   const openListeners = (await readListeners(socket, call)).filter(isOpen).map(({ frontend }) => frontend);
-  return { seen, byHand: readOperatorState(running, file.before ?? []), replaced, openListeners };
+  return { seen, master, byHand: readOperatorState(running, file.before ?? []), replaced, openListeners };
+}
+
+async function whoAnswers(
+  { socket, master }: Instance,
+  { world, warnings }: Omit<Reading, "file">,
+): Promise<Pick<Before, "seen" | "master">> {
+  const call = aside(world.call);
+  const asked = { socket, clock: world.clock };
+  if (master !== undefined) {
+    try {
+      return { seen: await readBeforeReload({ ...asked, master }, call), master };
+    } catch (error) {
+      if (!(error instanceof NoMasterError)) throw error;
+      warnings.push(errorReason(error));
+    }
+  }
+  return { seen: await readBeforeReload(asked, call), master: undefined };
 }
 
 function isOpen(listener: Listener): boolean {
@@ -137,28 +159,24 @@ async function reload(
 ): Promise<readonly Ended[]> {
   const { befores, order, file } = what;
   const { settings, clock, call } = world;
-  const watched = instances.map(
-    ({ socket, master }, at): Watched => ({
-      socket,
-      ...(master === undefined ? {} : { master }),
-      clock,
-      disagreement: (within) => disagreement(socket, { file, before: befores[at] }, within),
-    }),
-  );
   const { command } = order;
-  if (command === undefined)
-    return Promise.all(watched.map((one, at) => reloadItself(one, befores[at]?.seen ?? UNSEEN, world)));
+  const parties = instances.map((instance, at): Party => {
+    const { socket, master: named } = instance;
+    const before = befores[at];
+    // Who has nothing else to reload it by is to hear that its master is none.
+    const master = command === undefined ? named : before?.master;
+    const agrees = (within: Call) => disagreement(socket, { file, before }, within);
+    const watched = { socket, clock, disagreement: agrees, ...(master === undefined ? {} : { master }) };
+    return { instance, watched, seen: before?.seen ?? UNSEEN };
+  });
+  if (command === undefined) return Promise.all(parties.map((party) => reloadItself(party, world)));
+  if (settings.verify) return reloadByCommand(parties, () => command(call), world);
   await command(call);
-  if (!settings.verify) return watched.map(() => ({ result: "loaded", workerPid: 0, tookMs: 0 }));
-  return Promise.all(
-    watched.map((one, at) =>
-      watchCommand(one, { seen: befores[at]?.seen ?? UNSEEN, command: () => command(call) }, world),
-    ),
-  );
+  return parties.map(() => believed());
 }
 
 /** The master tells when the new worker is there; after that it has to have what the file says, and be the only one that answers. */
-async function reloadItself(watched: Watched, seen: BeforeReload, { clock, call }: ReloadWorld): Promise<Ended> {
+async function reloadItself({ watched, seen }: Party, { clock, call }: ReloadWorld): Promise<Ended> {
   const { master } = watched;
   if (master === undefined) return reloadByTakeover(watched, call);
   const outcome = await reloadByMaster(master, { ...call, clock });

@@ -2,6 +2,7 @@ import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorText } from "../core/errors.ts";
 import type { RuntimeStep } from "./difference.ts";
+import { whyNot } from "./processes.ts";
 import { quoteReply, RuntimeError } from "./runtime-error.ts";
 import type { RuntimeSocket } from "./runtime-socket.ts";
 import { untilUnused } from "./unused-server.ts";
@@ -11,9 +12,10 @@ export class StepsError extends AppError {
   /** What was done, in order, and last a step that may have been done: its answer did not come. */
   readonly begun: readonly RuntimeStep[];
 
-  constructor(message: string, begun: readonly RuntimeStep[], cause: unknown) {
-    const hint = cause instanceof AppError ? cause.hint : undefined;
-    super("E_HAPROXY", message, { cause, ...(hint === undefined ? {} : { hint }) });
+  /** `error`: why; its words are in the message. */
+  constructor(message: string, begun: readonly RuntimeStep[], error: unknown) {
+    const hint = error instanceof AppError ? error.hint : undefined;
+    super("E_HAPROXY", message, hint === undefined ? {} : { hint });
     this.begun = begun;
   }
 }
@@ -33,7 +35,7 @@ export async function runSteps(
   for (const step of steps) {
     if (step.waitsForSessions === true) await awaitItsTurn(socket, { step, done }, call);
     const reply = await give(socket, step.command, call).catch((error: unknown) => {
-      throw new StepsError(`${errorText(error)}${soFar(done, steps)}`, [...done, step], error);
+      throw new StepsError(`${whyNot(error)}${soFar(done, steps)}`, [...done, step], error);
     });
     if (!step.isDone(reply)) {
       const message = `HAProxy at ${socket.name}: "${step.command}" was answered with ${quoteReply(reply)}`;
@@ -84,7 +86,7 @@ async function awaitItsTurn(
     await untilUnused(socket, step.about, call);
   } catch (error) {
     call.signal.throwIfAborted();
-    throw new StepsError(`"${step.command}" was not tried: ${errorText(error)}`, done, error);
+    throw new StepsError(`"${step.command}" was not tried: ${whyNot(error)}`, done, error);
   }
 }
 

@@ -12,8 +12,19 @@ export type Ended = ReloadOutcome & { readonly doubt?: string };
 const LOST_MS = 3_000;
 /** How long an HAProxy that did not answer before the reload is waited for after it, ms. */
 const BLIND_MS = 5_000;
+/** And one that could not be seen at the reload before either, ms: whatever else changes waits for it. */
+const STILL_BLIND_MS = 500;
 /** How long a reload may take when the caller does not say, ms. */
 const TIMEOUT_MS = 30_000;
+
+/** One HAProxy whose reload was asked for. */
+export interface Commanded {
+  readonly seen: BeforeReload;
+  /** Whether it could not be seen at the reload before either. */
+  readonly wasBlind: boolean;
+  /** Asks once more. */
+  readonly command: () => Promise<void>;
+}
 
 /**
  * Waits for what comes of a `reload_cmd` that has ended well. The master of 2.6 loses a signal that comes while it is
@@ -21,12 +32,12 @@ const TIMEOUT_MS = 30_000;
  */
 export async function watchCommand(
   watched: Watched,
-  { seen, command }: { readonly seen: BeforeReload; readonly command: () => Promise<void> },
+  { seen, wasBlind, command }: Commanded,
   { clock, call }: { readonly clock: Clock; readonly call: Call },
 ): Promise<Ended> {
   const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
   if (seen.worker === undefined)
-    return watchBlind(watched, seen, { ...call, timeoutMs: Math.min(BLIND_MS, timeoutMs) });
+    return watchBlind(watched, seen, { ...call, timeoutMs: Math.min(wasBlind ? STILL_BLIND_MS : BLIND_MS, timeoutMs) });
   if (seen.processes === undefined) return watchReload(seen, watched, { ...call, timeoutMs });
   const untilMs = clock.monotonicMs() + timeoutMs;
   for (;;) {

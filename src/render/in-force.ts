@@ -1,6 +1,6 @@
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { AppError, errorText } from "../core/errors.ts";
+import { AppError, errorReason } from "../core/errors.ts";
 import type { Haproxy, RuntimePlan } from "../core/haproxy.ts";
 import type { TemplateResource } from "../core/resource.ts";
 import type { DestView } from "./dest-file.ts";
@@ -58,14 +58,15 @@ export function createForce(resource: TemplateResource, { records, haproxy }: Fo
         await plan.carryOut(runtimeCall(call));
         return undefined;
       } catch (error) {
-        return errorText(error);
+        return errorReason(error);
       }
     },
     verify: (plan, call) => leftOf(() => plan.verify(runtimeCall(call))),
     differences: (text, call) =>
       leftOf(async () => {
         const file = { text, before: records.running(dest) };
-        return (await haproxy?.compare(file, runtimeCall(call)))?.left ?? [];
+        const found = await haproxy?.compare(file, runtimeCall(call));
+        return found === undefined ? [] : [...found.left, ...found.unasked.map(errorReason)];
       }),
     settle(text, { steps, applyMs, because }) {
       if (because !== undefined) {
@@ -85,7 +86,7 @@ async function leftOf(look: () => Promise<readonly string[]>): Promise<readonly 
     const left = await look();
     return left.length === 0 ? undefined : left;
   } catch (error) {
-    return [errorText(error)];
+    return [errorReason(error)];
   }
 }
 

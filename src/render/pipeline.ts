@@ -46,6 +46,8 @@ export interface Pipeline {
   readonly resource: TemplateResource;
   /** Never throws: what goes wrong is an outcome. `call.signal` ends a running command. */
   run(snapshots: ReadonlyMap<string, Snapshot>, call: PassCall): Promise<Outcome>;
+  /** How long until what runs is to be compared with dest, which a pass over a good dest does, ms; undefined: it need not. */
+  lookDueInMs(): number | undefined;
   /**
    * HAProxy did not take the file that is at dest: the one that it runs is put back, the other one is kept aside and not
    * tried again until something changes. Resolves to a "failed" outcome.
@@ -149,6 +151,7 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
         return outcomeOf(error, options.missing);
       }
     },
+    lookDueInMs: () => (options.noop || options.syncOnly ? undefined : agreement.dueInMs()),
     putBack(error) {
       try {
         return putBack(error);

@@ -91,8 +91,15 @@ export function createReport(logger: Logger): Report {
         logger.warn(`HAProxy did not run what is at ${dest}, and does now: ${someOf(differences)}`, { resource: name }),
       left: (differences) =>
         logger.warn(`HAProxy does not run what is at ${dest}: ${someOf(differences)}`, { resource: name }),
-      unasked: (error) =>
-        trouble(name, errorText(error), () => logger.warn(errorText(error), failedFields(name, error))),
+      unasked: (errors) =>
+        trouble(haproxyOf(name), errors.map(errorText).join(), () => {
+          for (const error of errors) {
+            logger.warn(`what runs cannot be compared with ${dest}: ${error.message}`, failedFields(name, error));
+          }
+        }),
+      asked() {
+        if (lastTrouble.delete(haproxyOf(name))) logger.info(`what runs was compared with ${dest}`, { resource: name });
+      },
     }),
     reloadFailures(errors) {
       for (const error of errors) logger.error(errorText(error), { hint: error.hint });
@@ -104,6 +111,11 @@ export function createReport(logger: Logger): Report {
       });
     },
   };
+}
+
+/** Its HAProxy may be in trouble while the resource is as it should be. */
+function haproxyOf(name: string): string {
+  return `${name} and its HAProxy`;
 }
 
 function someOf(lines: readonly string[]): string {

@@ -18,12 +18,6 @@ const QUIET_MS = 100;
 /** How soon what failed is tried again though nothing changed, ms: a full disk or a missing include may be mended. */
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
 
-/**
- * After a change that HAProxy was given while it runs, ms: one that somebody has started meanwhile may have read the
- * file before, and have come to its socket after it was looked at.
- */
-const LOOK_AGAIN_MS = 2_000;
-
 /** What the loop works with. */
 export interface WatchDeps {
   readonly pipelines: readonly Pipeline[];
@@ -122,13 +116,19 @@ function touch(member: Member, deps: WatchDeps): void {
   member.changedAtMs = nowMs;
 }
 
-function memberDueAtMs(member: Member): number | undefined {
+function memberDueAtMs(member: Member, deps: WatchDeps): number | undefined {
   const { debounceMs } = member.pipeline.resource;
-  return dueAtMs(member, { quietMs: QUIET_MS, debounceMs, splayMs: member.splayMs });
+  return dueAtMs(member, { quietMs: QUIET_MS, debounceMs, splayMs: member.splayMs }) ?? lookAtMs(member, deps);
+}
+
+/** When the HAProxy of a dest that is as it should be is to be compared with it, monotonic ms. */
+function lookAtMs({ outcome, pipeline }: Member, { clock }: WatchDeps): number | undefined {
+  const inMs = outcome !== undefined && isGood(outcome) ? pipeline.lookDueInMs() : undefined;
+  return inMs === undefined ? undefined : clock.monotonicMs() + inMs;
 }
 
 function isDue(member: Member, deps: WatchDeps): boolean {
-  return (memberDueAtMs(member) ?? Number.POSITIVE_INFINITY) <= deps.clock.monotonicMs();
+  return (memberDueAtMs(member, deps) ?? Number.POSITIVE_INFINITY) <= deps.clock.monotonicMs();
 }
 
 async function pass(member: Member, snapshots: ReadonlyMap<string, Snapshot>, deps: WatchDeps): Promise<void> {
@@ -141,9 +141,6 @@ async function pass(member: Member, snapshots: ReadonlyMap<string, Snapshot>, de
   member.outcome = outcome;
   deps.report.outcome(resource, outcome);
   if (outcome.result === "changed") deps.reloader.changed(resource);
-  if (outcome.result === "changed" && outcome.inForce?.how === "runtime") {
-    member.retryAtMs = deps.clock.monotonicMs() + LOOK_AGAIN_MS;
-  }
   if (isGood(outcome)) member.backoff.reset();
   else member.retryAtMs = deps.clock.monotonicMs() + member.backoff.next();
 }
@@ -160,7 +157,9 @@ async function reloadDue(members: readonly Member[], deps: WatchDeps): Promise<v
 /** How long the loop may sleep, ms; undefined: until something happens. */
 function idleMs(deps: WatchDeps, members: readonly Member[]): number | undefined {
   const nowMs = deps.clock.monotonicMs();
-  const waits = members.map(memberDueAtMs).map((atMs) => (atMs === undefined ? undefined : atMs - nowMs));
+  const waits = members
+    .map((member) => memberDueAtMs(member, deps))
+    .map((atMs) => (atMs === undefined ? undefined : atMs - nowMs));
   const reload = deps.syncOnly ? undefined : deps.reloader.dueInMs();
   const known = [...waits, reload, deps.supervisor.turnEveryMs].filter((ms) => ms !== undefined);
   return known.length === 0 ? undefined : Math.max(0, Math.min(...known));

@@ -46,7 +46,7 @@ function setUp() {
   const told = { outcome: LOADED, holder: undefined as string | undefined, orders: [] as ReloadOrder[] };
   const haproxy: Haproxy = {
     plan: async () => ({ how: "reload", because: [] }),
-    compare: async () => ({ mended: [], left: [] }),
+    compare: async () => ({ mended: [], left: [], unasked: [] }),
     startedAtMs: async () => 0,
     holdsUp: async () => told.holder,
     reload: async (order) => {
