@@ -34,6 +34,7 @@ export function ask(address: string, port: number, command: string): Promise<str
     const socket = createConnection({ host: address, port });
     socket.setTimeout(VERSION_TIMEOUT_MS, () => socket.destroy(new Error("no answer from memcached")));
     socket.once("error", reject);
+    socket.once("close", () => reject(new Error("memcached hung up")));
     socket.once("connect", () => socket.write(command));
     socket.once("data", (data) => {
       socket.destroy();
