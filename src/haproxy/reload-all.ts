@@ -6,7 +6,7 @@ import type { ServerRef } from "./difference.ts";
 import type { Instance } from "./instance.ts";
 import { type OperatorSetting, readOperatorState, restoreOperatorState } from "./operator-state.ts";
 import { NoMasterError } from "./processes.ts";
-import { believed, type Party, reloadByCommand } from "./reload-command.ts";
+import { believed, isDown, leftOut, type Party, reloadByCommand } from "./reload-command.ts";
 import { type ReloadOutcome as OneOutcome, reloadByMaster } from "./reload-master.ts";
 import { type BeforeReload, readBeforeReload, watchReload } from "./reload-outcome.ts";
 import { RuntimeError } from "./runtime-error.ts";
@@ -169,7 +169,10 @@ async function reload(
     const watched = { socket, clock, disagreement: agrees, ...(master === undefined ? {} : { master }) };
     return { instance, watched, seen: before?.seen ?? UNSEEN };
   });
-  if (command === undefined) return Promise.all(parties.map((party) => reloadItself(party, world)));
+  if (command === undefined) {
+    const isAnyUp = !parties.every(isDown);
+    return Promise.all(parties.map((one) => (isAnyUp && isDown(one) ? leftOut(one) : reloadItself(one, world))));
+  }
   if (settings.verify) return reloadByCommand(parties, () => command(call), world);
   await command(call);
   return parties.map(() => believed());

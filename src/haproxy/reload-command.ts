@@ -41,24 +41,27 @@ export async function reloadByCommand(
  * not given again and again, each time a reload for those: the one that is down reads the file when it starts.
  */
 async function afterFailure(error: AppError, parties: readonly Party[], { signal }: Call): Promise<readonly Ended[]> {
-  const [down, up] = [parties.filter(isDown), parties.filter((party) => !isDown(party))];
-  if (down.length === 0 || up.length === 0) throw error;
+  if (!parties.some(isDown) || parties.every(isDown)) throw error;
   const ends = await Promise.all(
     parties.map(async (party): Promise<Ended> => {
-      const { seen, watched, instance } = party;
-      if (!isDown(party)) return watchReload(seen, watched, { signal, timeoutMs: AFTER_FAILURE_MS });
-      instance.isBlind = true;
-      return believed(
-        `${errorText(error)}; HAProxy at ${instance.name} cannot be asked: it has the file once it starts`,
-      );
+      if (isDown(party)) return leftOut(party, errorText(error));
+      return watchReload(party.seen, party.watched, { signal, timeoutMs: AFTER_FAILURE_MS });
     }),
   );
   if (ends.some(({ result }) => result !== "loaded")) throw error;
   return ends;
 }
 
-function isDown({ seen }: Party): boolean {
-  return seen.worker === undefined;
+/** Neither it nor its master answered before. */
+export function isDown({ seen }: Party): boolean {
+  return seen.worker === undefined && seen.processes === undefined;
+}
+
+/** One that is down is not to be the reason for which the others are reloaded again and again. */
+export function leftOut({ instance }: Party, why?: string): Ended {
+  instance.isBlind = true;
+  const says = `HAProxy at ${instance.name} cannot be asked: it has the file once it is started`;
+  return believed(why === undefined ? says : `${why}; ${says}`);
 }
 
 /** Nobody has looked, or could; `doubt`: what is to be told of it. */

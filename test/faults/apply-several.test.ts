@@ -1,77 +1,22 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { startConsul } from "../support/consul.ts";
 import { eventually } from "../support/eventually.ts";
-import { type Haproxy, haproxyHead, haproxyPlace, startHaproxy } from "../support/haproxy.ts";
+import type { Haproxy } from "../support/haproxy.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
-import { folderWith, startProgram, untilLogged } from "../support/program.ts";
+import { untilLogged } from "../support/program.ts";
 import { releaseLater } from "../support/releases.ts";
 import { renderStage } from "../support/render-stage.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { twoHaproxies } from "../support/two-haproxies.ts";
 
 const HOSTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"] as const;
 const [ONE, TWO, THREE] = HOSTS;
-
-/** As HAProxy reads it. */
-const SOCKET_VARIABLE = '"$' + '{SOCKET}"';
 
 function has(haproxy: Pick<Haproxy, "cli">, host: string): Promise<unknown> {
   return eventually(`HAProxy has ${host}`, async () =>
     (await haproxy.cli("show servers state").catch(() => "")).includes(` ${host} `),
   );
-}
-
-/** Two HAProxies that read one file, each with sockets of its own, and the render for both. */
-async function twoHaproxies() {
-  const consul = await startConsul();
-  const [a, b] = [haproxyPlace(), haproxyPlace()];
-  const address = `${await loopbackPrefix()}.1`;
-  const dest = join(a.dir, "shared.cfg");
-  const dir = tempDir("two");
-  // One file for both: the sockets come from the environment of each, as from its unit.
-  const head = haproxyHead(a).replaceAll(a.socket, SOCKET_VARIABLE);
-  const confdir = folderWith({
-    "templates/t.cfg.hbs": `${head}{{#each (gets "/haproxy/memcached/*")}}{{#with (json value)}}listen {{name}}
-    bind ${address}:{{proxyport}}
-    server s {{host}}:{{port}}
-{{/with}}{{/each}}`,
-    "conf.d/t.toml": `[template]
-src = "t.cfg.hbs"
-dest = "${dest}"
-keys = ["/haproxy/memcached/"]
-check_cmd = "SOCKET=${dir}/check.sock haproxy -c -f {{src}}"
-reload_cmd = "for one in ${dir}/*.pid; do kill -USR2 $(cat $one) || :; done; echo reload >> ${dir}/reloads"
-[haproxy]
-socket = ["${a.socket}", "${b.socket}"]
-master_socket = ["${a.masterSocket}", "${b.masterSocket}"]
-`,
-  });
-  const publish = (host: string, tag = "mem1", proxyport = 21_811) =>
-    consul.kv.put(`haproxy/memcached/${tag}`, JSON.stringify({ name: tag, host, port: 21_211, proxyport }));
-  await publish(ONE);
-  const start = async (place: typeof a) => {
-    process.env["SOCKET"] = place.socket;
-    const haproxy = await startHaproxy({ place: { ...place, configPath: dest }, masterWorker: true });
-    writeFileSync(join(dir, `${haproxy.pid}.pid`), `${haproxy.pid}`);
-    return haproxy;
-  };
-  const args = [
-    "--confdir",
-    confdir,
-    "--state-dir",
-    join(dir, "state"),
-    "--consul",
-    `${consul.address}:${consul.port}`,
-  ];
-  const first = startProgram("render", ["--onetime", "--sync-only", ...args]);
-  await first.exited;
-  const haproxies = [await start(a), await start(b)] as const;
-  const render = startProgram("render", ["--watch", ...args]);
-  await untilLogged(render, /reloaded/);
-  return { publish, haproxies, render, dir };
 }
 
 /** Takes connections and says nothing. */

@@ -26,6 +26,8 @@ export interface HaproxyOptions {
   readonly masterWorker?: boolean;
   /** The machine's own by default; see `haproxy-3.ts`. */
   readonly binary?: string;
+  /** What its file takes from the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A running HAProxy. */
@@ -84,7 +86,8 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   }
   const masterWorker = options.masterWorker === true;
   const binary = options.binary ?? "haproxy";
-  const start = () => startAndWait(place, masterWorker, binary);
+  const program = { binary, env: options.env ?? {} };
+  const start = () => startAndWait(place, masterWorker, program);
   let launched = await start();
   return {
     ...place,
@@ -99,7 +102,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     writeConfig,
     async reload() {
       if (masterWorker) return reloadMaster(place.masterSocket);
-      const next = await takeOver(place, launched, binary);
+      const next = await takeOver(place, launched, program);
       launched = next ?? launched;
       return next !== undefined;
     },
@@ -131,9 +134,14 @@ export function cli(socket: string, command: string): Promise<string> {
   });
 }
 
-async function startAndWait(place: HaproxyPlace, masterWorker: boolean, binary: string): Promise<Launched> {
+interface Program {
+  readonly binary: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function startAndWait(place: HaproxyPlace, masterWorker: boolean, { binary, env }: Program): Promise<Launched> {
   const master = masterWorker ? ["-W", "-S", `${place.masterSocket},mode,600`] : [];
-  const launched = launch(binary, ["-db", ...master, "-f", place.configPath], { dir: place.dir });
+  const launched = launch(binary, ["-db", ...master, "-f", place.configPath], { dir: place.dir, env });
   const sockets = masterWorker ? [place.socket, place.masterSocket] : [place.socket];
   await untilReady("haproxy", launched, async () => {
     for (const socket of sockets) await cli(socket, socket === place.masterSocket ? "show proc" : "show info");
@@ -143,9 +151,9 @@ async function startAndWait(place: HaproxyPlace, masterWorker: boolean, binary: 
 }
 
 /** Plain mode: a new process takes the listening sockets over from the old one's stats socket. */
-async function takeOver(place: HaproxyPlace, old: Launched, binary: string): Promise<Launched | undefined> {
+async function takeOver(place: HaproxyPlace, old: Launched, { binary, env }: Program): Promise<Launched | undefined> {
   const args = ["-db", "-f", place.configPath, "-x", place.socket, "-sf", `${old.pid}`];
-  const next = launch(binary, args, { dir: place.dir });
+  const next = launch(binary, args, { dir: place.dir, env });
   const answered = await eventually("the new haproxy answers, or refuses its file", async () => {
     if (!next.running) return "refused";
     return (await cli(place.socket, "show info")).includes(`\nPid: ${next.pid}\n`) && "answers";
