@@ -15,7 +15,6 @@ export function isWhole(words: string): boolean {
 
 /** The question itself; "" for nothing. */
 export function firstLine(words: string): string {
-  if (words === "") return "";
-  const [first = ""] = words.slice(0, MOST_BYTES).split(LINE_END, 1);
-  return first.trim();
+  const end = words.search(LINE_END);
+  return words.slice(0, end < 0 ? MOST_BYTES : Math.min(end, MOST_BYTES)).trim();
 }

@@ -61,6 +61,7 @@ export function createStandings({ roster, published, latch, fail, seen }: Standi
 }
 
 function best(members: readonly Member[]): Member | undefined {
+  if (members.length < 2) return members[0];
   for (const health of BEST_FIRST) {
     const found = members.find(({ memory }) => memory.health === health);
     if (found !== undefined) return found;
