@@ -13,8 +13,13 @@ export const LOOK_EVERY_MS = 20;
 
 /** What the master says, or why it says nothing: while it reloads it refuses, resets or answers with nothing. */
 export type ProcessesOrWhy =
-  | { readonly processes: Processes; readonly why?: never }
-  | { readonly processes?: never; readonly why: string };
+  | { readonly processes: Processes; readonly why?: never; readonly isUnreachable?: never }
+  | {
+      readonly processes?: never;
+      readonly why: string;
+      /** There was no connection. */
+      readonly isUnreachable: boolean;
+    };
 
 /** What is named as a master's socket is none, or does not tell us. */
 export class NoMasterError extends AppError {
@@ -34,11 +39,12 @@ export async function askProcesses(master: RuntimeSocket, call: Call): Promise<P
   try {
     const answer = await master.ask("show proc", { signal: call.signal, timeoutMs: SHOW_PROC_MS });
     const processes = parseShowProc(answer);
-    return processes === undefined ? { why: `it answered ${quoteReply(answer)}` } : { processes };
+    if (processes !== undefined) return { processes };
+    return { why: `it answered ${quoteReply(answer)}`, isUnreachable: false };
   } catch (error) {
     call.signal.throwIfAborted();
-    if (!isTrouble(error, "unknown-command") && !isTrouble(error, "denied")) return { why: whyNot(error) };
-    throw new NoMasterError(master.name, error);
+    if (isTrouble(error, "unknown-command") || isTrouble(error, "denied")) throw new NoMasterError(master.name, error);
+    return { why: whyNot(error), isUnreachable: isTrouble(error, "unreachable") };
   }
 }
 

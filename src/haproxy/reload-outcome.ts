@@ -50,13 +50,29 @@ const AGREE_MS = 3_000;
 const LOOK_MS = 2_000;
 
 /**
+ * How long a master may be at a reload that somebody else has asked for, ms: 2.6 tries a port that is taken for two
+ * seconds, and says nothing meanwhile. Without its word from before nobody could tell that our reload was refused.
+ */
+const BUSY_MS = 5_000;
+/** And how long nobody may listen on its socket then, ms. */
+const BIND_MS = 500;
+
+/**
  * Reads who answers now; to be done after the new file is at dest and before the reload. Throws E_HAPROXY when what is
  * said to be the master's socket is not one.
  */
 export async function readBeforeReload(watched: Omit<Watched, "disagreement">, call: Call): Promise<BeforeReload> {
-  const seen = await askWho(watched.socket, call);
-  const master = watched.master === undefined ? undefined : await askProcesses(watched.master, call);
-  return { worker: seen.answerer, processes: master?.processes };
+  const { master } = watched;
+  const { answerer } = await askWho(watched.socket, call);
+  if (master === undefined) return { worker: answerer, processes: undefined };
+  const startedMs = watched.clock.monotonicMs();
+  for (;;) {
+    const { processes, isUnreachable } = await askProcesses(master, call);
+    const waitedMs = watched.clock.monotonicMs() - startedMs;
+    const isWorthIt = answerer !== undefined && waitedMs < (isUnreachable === true ? BIND_MS : BUSY_MS);
+    if (processes !== undefined || !isWorthIt) return { worker: answerer, processes };
+    await watched.clock.sleep(LOOK_EVERY_MS, call.signal);
+  }
 }
 
 /**
