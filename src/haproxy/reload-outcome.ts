@@ -50,10 +50,11 @@ const AGREE_MS = 3_000;
 const LOOK_MS = 2_000;
 
 /**
- * How long a master may be at a reload that somebody else has asked for, ms: 2.6 tries a port that is taken for two
- * seconds, and says nothing meanwhile. Without its word from before nobody could tell that our reload was refused.
+ * How long a master may be at a reload that somebody else has asked for, ms: 2.6 says nothing while it reads the file,
+ * and tries a port that is taken for two seconds. The worker that comes of it may have the file from before ours, and
+ * without the master's word from before nobody could tell that ours was refused.
  */
-const BUSY_MS = 5_000;
+const BUSY_MS = 30_000;
 /** And how long nobody may listen on its socket then, ms. */
 const BIND_MS = 500;
 
