@@ -1,12 +1,14 @@
 import { once } from "node:events";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import type { Haproxy } from "../support/haproxy.ts";
 import { loopbackPrefix } from "../support/loopback.ts";
-import { untilLogged } from "../support/program.ts";
+import { folderWith, runProgram, untilLogged } from "../support/program.ts";
 import { releaseLater } from "../support/releases.ts";
-import { renderStage } from "../support/render-stage.ts";
+import { type RenderStage, renderStage } from "../support/render-stage.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { twoHaproxies } from "../support/two-haproxies.ts";
 
@@ -80,6 +82,62 @@ describe("two renders on one dest", () => {
     for (const tag of ["mem1", "more0", "more4", "more8"]) expect(state2).toContain(`${tag}-memcached`);
   });
 });
+
+describe("a render --onetime beside a service", () => {
+  test.each([
+    ["with one state folder", false],
+    ["each with its own", true],
+  ])("%s: at the end file and HAProxy have what the store says", { timeout: 60_000 }, async (_, apart) => {
+    const stage = await renderStage({ haproxy: "" });
+    await stage.publish(ONE);
+    stage.start(apart ? ["--state-dir", tempDir("state")] : []);
+    await has(stage.haproxy, ONE);
+    for (let round = 0; round < 6; round++) {
+      const beside = runProgram("render", ["--onetime", ...stage.args]);
+      await stage.publish(HOSTS[round % HOSTS.length] ?? ONE);
+      if (round % 3 === 0) await stage.publish(ONE, `more${round}`, 21_700 + round);
+      await beside;
+    }
+    await stage.publish(TWO);
+    await eventually("the file names it", () => stage.read().includes(`mem1-memcached ${TWO}:`));
+    await has(stage.haproxy, TWO);
+    await has(stage.haproxy, "more3-memcached");
+    const last = await runProgram("render", ["--onetime", ...stage.args]);
+    expect(last.code, last.stderr).toBe(0);
+  });
+
+  test("that was late and puts what was before over it: it is put right", async () => {
+    const stage = await renderStage({ haproxy: "" });
+    const hold = join(tempDir("hold"), "hold");
+    const slow = copyConfdir(stage, (toml) =>
+      toml.replace('check_cmd = "', `check_cmd = "touch ${hold}.seen; while test -e ${hold}; do sleep 0.02; done; `),
+    );
+    await stage.publish(ONE);
+    const service = stage.start();
+    await untilLogged(service, /reloaded/);
+    service.pause();
+    writeFileSync(hold, "");
+    await stage.publish(TWO);
+    const late = runProgram("render", ["--onetime", ...stage.args, "--confdir", slow, "--state-dir", tempDir("state")]);
+    await eventually("the late one has read the store", () => existsSync(`${hold}.seen`));
+    await stage.publish(THREE);
+    service.resume();
+    await eventually("the service has put the last state there", () => stage.read().includes(` ${THREE}:`));
+    rmSync(hold);
+    expect((await late).stderr).toMatch(/wrote /);
+    await eventually("the file says what the store does", () => stage.read().includes(` ${THREE}:`));
+    await has(stage.haproxy, THREE);
+  });
+});
+
+/** The stage's resource and template, changed. */
+function copyConfdir({ template }: RenderStage, change: (toml: string) => string): string {
+  const read = (path: string) => readFileSync(join(template, "../..", path), "utf8");
+  return folderWith({
+    "templates/t.cfg.hbs": readFileSync(template, "utf8"),
+    "conf.d/t.toml": change(read("conf.d/t.toml")),
+  });
+}
 
 test("old workers hold a reload up; an address does not wait for it", async () => {
   const stage = await renderStage({ haproxy: 'max_old_workers = 1\nmax_delay = "3s"' });
