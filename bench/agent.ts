@@ -14,6 +14,8 @@ import { percentile, summary, verdict, verdictAtLeast } from "./support/stats.ts
 const PAIRS = 6;
 const ALONE_MS = 400;
 const LEAST_OF_FLOOR = 0.9;
+/** With less of its core it is the machine that bounds a rate, and not who answers. */
+const QUIET_BUSY = 0.9;
 const OPEN = 10_000;
 /** A little longer than the port keeps who says nothing (100 ms, then 2 s), so that it always has to let go itself. */
 const SILENT_STAY_MS = 2_200;
@@ -68,15 +70,20 @@ async function measureSpeed(asking: Asking, both: Two<Contestant>): Promise<void
   console.log(
     `  ${verdictAtLeast(`answers per CPU second over the floor's, sending ${asking}`, cpus, LEAST_OF_FLOOR)}`,
   );
+  const busy = turns.map((list) => median(list, (turn) => turn.busy));
+  if (Math.min(...busy) < QUIET_BUSY) console.log("  NOT QUIET: the rates are the machine's, go by the CPU seconds");
   console.log("  one question after the other, nobody else there:");
   for (const at of [0, 1] as const) console.log(`  ${both[at].name.padEnd(9)} ${summary(alone[at])}`);
 }
 
 function loadSummary(turns: readonly LoadTurn[]): string {
-  const median = (of: (turn: LoadTurn) => number) => percentile(turns.map(of), 50);
-  const rate = median(({ rate }) => rate).toFixed(0);
-  const cpu = median(({ cpuUs }) => cpuUs).toFixed(1);
-  return `${rate} answers/s, ${cpu} µs of CPU each, ${median(({ busy }) => 100 * busy).toFixed(0)} % of its core`;
+  const rate = median(turns, (turn) => turn.rate).toFixed(0);
+  const cpu = median(turns, ({ cpuUs }) => cpuUs).toFixed(1);
+  return `${rate} answers/s, ${cpu} µs of CPU each, ${median(turns, ({ busy }) => 100 * busy).toFixed(0)} % of its core`;
+}
+
+function median(turns: readonly LoadTurn[], of: (turn: LoadTurn) => number): number {
+  return percentile(turns.map(of), 50);
 }
 
 async function measureBesideSilent([floor, ours]: Two<Contestant>): Promise<void> {
