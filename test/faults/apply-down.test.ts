@@ -50,6 +50,16 @@ describe("of two HAProxies from one render one is down", { timeout: 90_000 }, ()
     expect(reloadCount()).toBe(3);
   });
 
+  test("the other one has an address without waiting for the reload", async () => {
+    const { haproxies, render, publish, breakReload } = await twoHaproxies();
+    const [well, down] = haproxies;
+    await down.kill();
+    breakReload();
+    await publish(TWO);
+    await has(well, ` ${TWO} `);
+    await untilLogged(render, /reload_cmd of t failed: exit code 7/);
+  });
+
   test.each([
     ["by a command that fails for it", "strict"],
     ["by their masters", "masters"],

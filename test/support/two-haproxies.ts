@@ -24,6 +24,8 @@ export interface TwoHaproxies {
   publish(host: string, tag?: string, proxyport?: number): Promise<void>;
   /** How often the reload command was run. */
   reloadCount(): number;
+  /** From now on the reload command fails, and reloads nobody. */
+  breakReload(): void;
   /** To be called after one was started again: reloads go to this one from now on. */
   note(): void;
 }
@@ -41,7 +43,8 @@ export async function twoHaproxies(options: TwoHaproxiesOptions = {}): Promise<T
   const reloads = join(dir, "reloads");
   const tell = (name: string) => `kill -USR2 $(cat ${dir}/${name}.pid)`;
   const orElse = options.reload === "strict" ? "" : " || :";
-  const command = `echo reload >> ${reloads}; ${tell("a")}${orElse}; ${tell("b")}${orElse}`;
+  const broken = join(dir, "broken");
+  const command = `test ! -e ${broken} || exit 7; echo reload >> ${reloads}; ${tell("a")}${orElse}; ${tell("b")}${orElse}`;
   // One file for both: the sockets come from the environment of each, as from its unit.
   const head = haproxyHead(a).replaceAll(a.socket, SOCKET_VARIABLE);
   const confdir = folderWith({
@@ -76,5 +79,6 @@ ${options.masters === false ? "" : `master_socket = ["${a.masterSocket}", "${b.m
   const render = startProgram("render", ["--watch", ...args]);
   await untilLogged(render, /reloaded/);
   const reloadCount = () => (existsSync(reloads) ? readFileSync(reloads, "utf8").split("\n").length - 1 : 0);
-  return { haproxies, render, publish, reloadCount, note };
+  const breakReload = () => writeFileSync(broken, "");
+  return { haproxies, render, publish, reloadCount, breakReload, note };
 }
