@@ -73,7 +73,7 @@ export function createVisits(desk: AgentDesk, clock: Clock, most: number): Visit
   const asking = createRow<Visit>();
   const thinking = createRow<Visit>();
   const parting = createRow<Visit>();
-  /** Answered before they said anything: as a rule they go at once, and to listen is a tenth of all there is to do. */
+  /** Answered before they said anything: as a rule they go at once, and to listen is 4 to 9 % of all there is to do. */
   const unheard = createRow<Visit>();
   const unread = createUnread(LIMITS.unread);
   const sweeper = createSweeper(() => counters.open > 0, sweep, clock);
