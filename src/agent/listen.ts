@@ -13,11 +13,11 @@ const SOCKET_MODE = 0o666;
 const ANY = { six: "::", four: "0.0.0.0" } as const;
 
 /**
- * Listens and resolves with the server. Half-open connections are allowed: who has asked may close his side. Rejects with
- * E_CONFIG that names the flag when the machine refuses it.
+ * Listens and resolves with the server. Half-open connections are allowed: who has asked may close his side. Nothing is
+ * read before a socket is resumed. Rejects with E_CONFIG that names the flag when the machine refuses it.
  */
 export async function listen(bind: AgentBind, onConnection: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true }, onConnection);
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onConnection);
   try {
     await start(server, bind);
     if ("path" in bind) chmodSync(bind.path, SOCKET_MODE);

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 
-/** How often it is looked who has taken too long, ms. */
-const SWEEP_MS = 20;
+/** How often it is looked who has gone or taken too long, ms: rarer, and many at once would keep others waiting. */
+const SWEEP_MS = 5;
 
 /** How often it is looked whether all have gone, when all is to end, ms. */
 const GONE_MS = 5;

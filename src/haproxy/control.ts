@@ -2,7 +2,7 @@ import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError, errorReason } from "../core/errors.ts";
 import type { ApplyPlan, Comparison, Haproxy, HaproxySettings } from "../core/haproxy.ts";
-import { diffConfigs } from "./differ.ts";
+import { createDiffer } from "./differ.ts";
 import type { Difference } from "./difference.ts";
 import { createInstance, type Instance, type RuntimeDifference } from "./instance.ts";
 import { reloadAll } from "./reload-all.ts";
@@ -14,8 +14,9 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
     createInstance({ socket, masterSocket: settings.masterSockets[at] }, settings, clock),
   );
   const read = createFileReader();
+  const diff = createDiffer();
   return {
-    plan: (change, call) => planFor(instances, { ...settings, read }, change, call),
+    plan: (change, call) => planFor(instances, { ...settings, read, diff }, change, call),
     async compare({ text, before }, call) {
       const file = read({ now: [text], before: before === undefined ? [] : [before] });
       return together(instances, await Promise.all(instances.map((instance) => agree(instance, file, call))));
@@ -36,13 +37,19 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
 /** How long one that was dead or hung at its last reload may take to be asked again, ms: the others wait for it. */
 const STILL_BLIND_MS = 500;
 
+/** What remembers the files it has read. */
+interface PlanTools {
+  readonly read: FileReader;
+  readonly diff: ReturnType<typeof createDiffer>;
+}
+
 /**
  * An HAProxy that does not answer needs a reload, which starts it where the command is one that does; the others get
  * what they can take at once.
  */
 async function planFor(
   instances: readonly Instance[],
-  { apply, verify, read }: HaproxySettings & { readonly read: FileReader },
+  { apply, verify, read, diff }: HaproxySettings & PlanTools,
   { before, after }: { readonly before: string; readonly after: string },
   call: Call,
 ): Promise<ApplyPlan> {
@@ -51,7 +58,7 @@ async function planFor(
     instances.map(async (instance): Promise<Difference | AppError> => {
       const within = instance.isBlind ? { ...call, timeoutMs: STILL_BLIND_MS } : call;
       try {
-        return diffConfigs(before, after, await instance.facts(within));
+        return diff(before, after, await instance.facts(within));
       } catch (error) {
         call.signal.throwIfAborted();
         if (!(error instanceof AppError)) throw error;

@@ -14,11 +14,29 @@ import { inShort, titleOf } from "./wording.ts";
  * for a reload. Never throws.
  */
 export function diffConfigs(before: string, after: string, facts: HaproxyFacts): Difference {
-  if (before === after) return { how: "nothing" };
-  const files = { before: createConfiguration(before), after: createConfiguration(after), facts };
+  return createDiffer()(before, after, facts);
+}
+
+/** As {@link diffConfigs}, for texts that follow one another: what it has just read is not read again. */
+export function createDiffer(): typeof diffConfigs {
+  let known: readonly Configuration[] = [];
+  const read = (wanted: string) => known.find(({ text }) => text === wanted) ?? createConfiguration(wanted);
+  return (before, after, facts) => {
+    if (before === after) return { how: "nothing" };
+    const files = { before: read(before), after: read(after), facts };
+    known = [files.before, files.after];
+    return diffFiles(files);
+  };
+}
+
+function diffFiles(files: Files): Difference {
   const { pairs, removed, reasons: moved } = pairUp(files);
   const changes = pairs.map((pair) => changeSection(pair, files));
-  const reasons = [...wholeReasons(before, after), ...moved, ...changes.flatMap((change) => change.reasons)];
+  const reasons = [
+    ...wholeReasons(files.before.text, files.after.text),
+    ...moved,
+    ...changes.flatMap((change) => change.reasons),
+  ];
   const replaced = [
     ...changes.flatMap((change) => change.replaced),
     ...removed.flatMap((one) => allServers(files, one)),

@@ -130,7 +130,7 @@ export function requireRoot(root: string): void {
     "E_STORE_UNREACHABLE",
     stats === undefined ? `there is no folder ${root}` : `${root} is no folder`,
     {
-      hint: "check --store; the first write makes the folder, and an empty one is a store without entries",
+      hint: "check --store, and whether its file system is mounted; an empty folder is a store without entries",
     },
   );
 }

@@ -1,4 +1,4 @@
-import { type BigIntStats, mkdirSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { type BigIntStats, existsSync, mkdirSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
@@ -28,6 +28,8 @@ export function createFilesStore(
   const timing = { ...FILES_TIMING, ...deps.filesTiming };
   const closing = new AbortController();
   const parts: WatchParts = { root, clock, logger, timing, closing: closing.signal };
+  // A folder that goes away while it is used (an unmounted file system) is not "no entries": never made anew then.
+  let wasThere = existsSync(root);
   const trees = new Map<string, FilesTree>();
   const treeOf = (prefix: string): FilesTree => {
     checkPrefix(prefix);
@@ -52,6 +54,9 @@ export function createFilesStore(
     },
     async put(key, value, call) {
       checkFileKey(key);
+      if (!wasThere) makeRoot(root);
+      requireRoot(root);
+      wasThere = true;
       return changing(parts, key, call, () => putValue(root, { key, value }, call));
     },
     async delete(key, call) {
@@ -73,11 +78,23 @@ function getPair(root: string, key: string): Pair | undefined {
   return read === undefined ? undefined : toPair(key, read.value);
 }
 
-/** Runs one change under the lock; makes the store's folder if it is not there. */
+/**
+ * A first write makes the store's folder, but none above it: they are missing where a file system is not mounted,
+ * and a store made anew there would say that nothing was ever written.
+ */
+function makeRoot(root: string): void {
+  if (!existsSync(dirname(root))) return;
+  try {
+    mkdirSync(root, { recursive: true });
+  } catch (error) {
+    throw fileError(root, error);
+  }
+}
+
+/** Runs one change under the lock. */
 async function changing(parts: WatchParts, key: string, call: WriteCall, change: () => boolean): Promise<boolean> {
   const { root, clock, timing } = parts;
   try {
-    mkdirSync(root, { recursive: true });
     const timeoutMs = call.timeoutMs ?? timing.lockMs;
     return await withFolderLock(root, change, { signal: call.signal, timeoutMs, clock });
   } catch (error) {

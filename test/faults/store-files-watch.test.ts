@@ -142,9 +142,25 @@ describe("a folder that is not there", () => {
   });
 
   test("is made by the first write", async () => {
-    const store = await open(join(root, "deep/missing"));
+    const store = await open(join(root, "missing"));
     expect(await store.put("haproxy/a", "1", call())).toBe(true);
     expect(show(await store.list("", call()))).toBe("haproxy/a=1");
+  });
+
+  test("is not made where the folder above it is missing too: its file system is not mounted", async () => {
+    const store = await open(join(root, "disk/missing"));
+    await expect(store.put("haproxy/a", "1", call())).rejects.toMatchObject({ code: "E_STORE_UNREACHABLE" });
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test("is not made anew when it goes away in use: empty, it would say that nothing was ever written", async () => {
+    const store = await open();
+    await store.put("haproxy/a", "1", call());
+    renameSync(root, `${root}.away`);
+    await expect(store.put("haproxy/b", "2", call())).rejects.toMatchObject({ code: "E_STORE_UNREACHABLE" });
+    renameSync(`${root}.away`, root);
+    await store.put("haproxy/b", "2", call());
+    expect(show(await store.list("", call()))).toBe("haproxy/a=1 haproxy/b=2");
   });
 
   test("is an error when a file is in its place", async () => {

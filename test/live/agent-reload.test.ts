@@ -1,4 +1,4 @@
-import { cpSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startConsul } from "../support/consul.ts";
@@ -194,12 +194,33 @@ test("an order outlives a restart: no ready is said before the store has told, a
   await agent.restart();
   const said = await agent.during(TAG, async () => {
     await agent.until(TAG, /up$/);
-    // Copied, since the checker may have begun a new folder there by now.
-    cpSync(away, disk, { recursive: true });
+    // Fails if the checker had begun a new store there.
+    renameSync(away, disk);
     await agent.until(TAG, "maint #disk (eva)");
   });
   // While the order is not known HAProxy goes on with what it was told: up ends no maintenance. "" is no opinion.
   expect(said.filter((line) => line !== "").toSorted()).toEqual(["maint #disk (eva)", "up"]);
   await agent.agent("ready", TAG, "--store", store);
   await agent.until(TAG, "ready up");
+});
+
+test("an order outlives that the store's folder goes away and comes back while it is obeyed", async () => {
+  const [server, other] = [await startMemcached(), await startMemcached()];
+  const folder = folderWith({ "kv/.keep": "" });
+  const store = `file:${join(folder, "kv")}`;
+  const agent = await startAgent(`store = "${store}"\n${tagOf(server, other)}`);
+  await untilLogged(agent.program, new RegExp(`publishing ${server.server}`));
+  await eventually("it is published", () => existsSync(join(folder, "kv/haproxy", TAG)));
+  await agent.agent("maint", TAG, "--reason", "disk", "--by", "eva", "--store", store);
+  await agent.until(TAG, "maint #disk (eva)");
+  const said = await agent.during(TAG, async () => {
+    renameSync(join(folder, "kv"), join(folder, "away"));
+    await untilLogged(agent.program, /orders by hand: .*there is no folder/);
+    const from = agent.program.stderr().length;
+    await server.kill();
+    await untilLogged(agent.program, /will be published when the store answers/, from);
+    renameSync(join(folder, "away"), join(folder, "kv"));
+    await untilLogged(agent.program, /orders by hand: .* answers again/);
+  });
+  expect(said).toEqual(["maint #disk (eva)"]);
 });

@@ -40,14 +40,14 @@ export async function stageVisits({ clock, most = 100, single = false, answer }:
   };
   const visits = createVisits(desk, clock, most);
   const sockets: Socket[] = [];
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     releaseLater("visit", () => void socket.destroy());
     visits.begin(socket);
     sockets.push(socket);
   });
   const to = { host: `${await loopbackPrefix()}.2`, port: PORT };
   releaseLater("visits", () => void server.close());
-  await new Promise<void>((resolve) => server.listen(to, resolve));
+  await new Promise<void>((resolve) => server.listen({ ...to, backlog: 4_096 }, resolve));
   return {
     visits,
     asked,

@@ -16,7 +16,7 @@ async function open(bind: AgentBind): Promise<Server> {
   const server = await listen(bind, (socket) => {
     // who only looks whether somebody is there breaks off
     socket.on("error", () => socket.destroy());
-    socket.end("here\n");
+    socket.resume().end("here\n");
   });
   releaseLater("server", () => void server.close());
   return server;

@@ -9,7 +9,8 @@ import { standStill } from "../../support/stand-still.ts";
 
 async function answeredVisitor(stage: VisitStage): Promise<AgentClient> {
   const client = await stage.visitor();
-  client.socket.write("slave1\n");
+  // With something behind the line, so that it is waited for until it closes.
+  client.socket.write("slave1\nand more");
   await client.answer();
   return client;
 }
@@ -24,7 +25,7 @@ async function isDropped(client: AgentClient): Promise<void> {
 }
 
 async function understands(client: AgentClient): Promise<void> {
-  client.socket.write("slave2\n");
+  client.socket.write("slave2\nand more");
   expect(await client.answer()).toBe("you asked for slave2\n");
 }
 

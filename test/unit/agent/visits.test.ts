@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/lib/system-clock.ts";
+import type { AgentClient } from "../../support/agent-client.ts";
 import { createLook, stageVisits, type VisitStage } from "../../support/agent-visits.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
@@ -138,21 +139,25 @@ describe("where there is only one answer", () => {
     const client = await stage.visitor();
     expect(await client.answer()).toBe("you asked for \n");
     client.socket.end("slave1\nslave2\n");
-    await stage.hasRead(14);
-    // what is said in spite of it is read by the sweep, and thrown away
+    // what is said in spite of it changes nothing
     await clock.advance(60);
     await allHaveGone(stage);
     expect(stage.asked).toEqual([""]);
     expect(client.bytes).toBe("you asked for \n");
   });
 
-  test("who says nothing is seen to go at once", async () => {
-    const stage = await stageVisits({ clock: createFakeClock(), single: true });
+  test.each([
+    ["closes", (client: AgentClient) => client.socket.end()],
+    ["resets, as HAProxy does", (client: AgentClient) => client.socket.resetAndDestroy()],
+  ])("who %s is seen to go by the next sweep", async (_, go) => {
+    const clock = createFakeClock();
+    const stage = await stageVisits({ clock, single: true });
     const client = await stage.visitor();
     await client.answer();
-    client.socket.end();
+    go(client);
+    await clock.advance(60);
     await allHaveGone(stage);
-    expect(stage.visits.counters.answered).toBe(1);
+    expect(stage.visits.counters).toMatchObject({ answered: 1, dropped: 0 });
   });
 
   test("who stays on and talks is let go of after two seconds and not before", async () => {
@@ -178,23 +183,32 @@ describe("where there is only one answer", () => {
     await allHaveGone(stage);
   });
 
-  test("of those who are there at the same moment all beyond a thousand are listened to at once", async () => {
-    const stage = await stageVisits({ clock: createFakeClock(), single: true, most: 2_000 });
-    const all = await Promise.all(Array.from({ length: 1_001 }, () => stage.visitor()));
+  test("of those who are there at the same moment all beyond two thousand are listened to at once", async () => {
+    const stage = await stageVisits({ clock: createFakeClock(), single: true, most: 3_000 });
+    const all = await Promise.all(Array.from({ length: 2_001 }, () => stage.visitor()));
     for (const { socket } of all) socket.end("slave1\n");
-    await stage.hasRead(7 * 1_001);
-    await eventually("one has gone", () => stage.visits.counters.open === 1_000);
+    await stage.hasRead(7);
+    await eventually("one has gone", () => stage.visits.counters.open === 2_000);
     for (let n = 0; n < 3; n++) await turns();
-    expect(stage.visits.counters.open).toBe(1_000);
+    expect(stage.visits.counters.open).toBe(2_000);
   });
 });
 
 describe("who was answered", () => {
+  test("and had nothing else to say is let go of at once", async () => {
+    const stage = await stageVisits({ clock: createFakeClock() });
+    const client = await stage.visitor();
+    client.socket.write("slave1\n");
+    expect(await client.answer()).toBe("you asked for slave1\n");
+    await allHaveGone(stage);
+    expect(client.broken).toBe(false);
+  });
+
   test("and does not close is let go of after two seconds and not before", async () => {
     const clock = createFakeClock();
     const stage = await stageVisits({ clock });
     const client = await stage.visitor();
-    client.socket.write("slave1\n");
+    client.socket.write("slave1\nand more");
     await client.answer();
     await clock.advance(2_000);
     expect(stage.visits.counters).toMatchObject({ open: 1, answered: 1 });
@@ -206,7 +220,7 @@ describe("who was answered", () => {
   test("and closes is forgotten at once", async () => {
     const stage = await stageVisits({ clock: createFakeClock() });
     const client = await stage.visitor();
-    client.socket.write("slave1\n");
+    client.socket.write("slave1\nand more");
     await client.answer();
     client.socket.end();
     await allHaveGone(stage);
@@ -216,7 +230,7 @@ describe("who was answered", () => {
     const clock = createFakeClock();
     const stage = await stageVisits({ clock });
     const client = await stage.visitor();
-    client.socket.write("slave1\n");
+    client.socket.write("slave1\nand more");
     await client.answer();
     let isSent = false;
     client.socket.write(Buffer.alloc(8_388_608), () => {
