@@ -4,6 +4,7 @@ import type { Escape } from "../core/template-engine.ts";
 import { parseToml } from "./config-file.ts";
 import { idOf } from "./owner.ts";
 import { parseHaproxy } from "./resource-haproxy.ts";
+import { parsePeers } from "./resource-peers.ts";
 import { openTable, rejectUnknownKeys, type TomlTable } from "./toml-table.ts";
 
 const TEMPLATE_KEYS = [
@@ -70,6 +71,7 @@ export function parseResource(source: ResourceSource): TemplateResource {
     escape: template.oneOf<Escape>("escape", ["haproxy", "none"]) ?? defaultEscape(dest, checkCmd),
     guard: parseGuard(openTable(document, "guard", { file, known: GUARD_KEYS })),
     haproxy: parseHaproxy(document, file),
+    peers: parsePeers(document, file),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { HaproxySettings } from "./haproxy.ts";
+import type { PeersSettings } from "./peers.ts";
 import type { Escape } from "./template-engine.ts";
 
 /** What a new file must still contain before it may replace the old one. */
@@ -46,4 +47,6 @@ export interface TemplateResource {
   readonly guard: Guard;
   /** Undefined: nothing is known of the program that reads dest. */
   readonly haproxy: HaproxySettings | undefined;
+  /** Undefined: the rendered file has no peers that must be looked after. */
+  readonly peers: PeersSettings | undefined;
 }

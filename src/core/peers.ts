@@ -1,0 +1,25 @@
+/** One HAProxy of those that share a stick table: what is kept under {@link PEERS_PREFIX}, and a line of a `peers` section. */
+export interface Peer {
+  /** Its identity: the name behind `peer` in the section, and of its key. HAProxy's `-L`, else its host name. */
+  readonly name: string;
+  /** Where the others reach its peers protocol. */
+  readonly host: string;
+  readonly port: number;
+  /** Its runtime socket, for who asks all of them: `host:port`, or a path on this machine. Undefined: it is not told. */
+  readonly socket: string | undefined;
+}
+
+/** Where HAProxies announce themselves, one key each: `haproxy/peers/<name>`. They are no entries of a service. */
+export const PEERS_PREFIX = "haproxy/peers/";
+
+/** `[peers]` of a template resource. */
+export interface PeersSettings {
+  /** The name of this machine's HAProxy, which must be in the rendered section. Undefined: HAProxy's `-L`, else the host name. */
+  readonly local: string | undefined;
+  /** How this machine's HAProxy is announced in the store while `render` watches; undefined: it is not. */
+  readonly announce: Omit<Peer, "name"> | undefined;
+  /** Those that are known without the store: a fixed list, or a pattern such as `haproxy-{0..2}`, spelled out. */
+  readonly members: readonly Peer[];
+  /** The stick table that they share, as the section that has it is named; undefined: the only one that has `peers`. */
+  readonly table: string | undefined;
+}
