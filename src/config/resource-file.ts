@@ -40,12 +40,12 @@ export interface ResourceSource {
 
 /**
  * Reads one `conf.d/*.toml`: confd's template resource (kelseyhightower/confd and abtreece/confd), with
- * `escape`, `[guard]` and `[haproxy]` on top. Throws E_CONFIG that names the file and the key.
+ * `escape`, `[guard]`, `[haproxy]` and `[peers]` on top. Throws E_CONFIG that names the file and the key.
  */
 export function parseResource(source: ResourceSource): TemplateResource {
   const { file, name, globalPrefix } = source;
   const document = parseToml(source.text, file);
-  rejectUnknownKeys(document, ["template", "guard", "haproxy"], file);
+  rejectUnknownKeys(document, ["template", "guard", "haproxy", "peers"], file);
   const template = openTable(document, "template", { file, known: TEMPLATE_KEYS });
   const dest = required(template, "dest");
   if (!isAbsolute(dest)) throw template.problem("dest", `must be an absolute path (is "${dest}")`);

@@ -30,7 +30,16 @@ function resourceAt(dest: string): TemplateResource {
   const none = { mode: undefined, uid: undefined, gid: undefined, checkCmd: undefined, outputFormat: undefined };
   const times = { checkTimeoutMs: 1_000, reloadTimeoutMs: 1_000, debounceMs: 0, minReloadIntervalMs: 0 };
   const names = { name: "r", file: "conf.d/r.toml", src: "r.hbs", dest, keys: [], prefix: "" };
-  return { ...names, ...none, ...times, reloadCmd: undefined, escape: "haproxy", guard, haproxy: SETTINGS };
+  return {
+    ...names,
+    ...none,
+    ...times,
+    reloadCmd: undefined,
+    escape: "haproxy",
+    guard,
+    haproxy: SETTINGS,
+    peers: undefined,
+  };
 }
 
 /** A reload that is due, of an HAProxy that answers as it is told. */
