@@ -23,3 +23,21 @@ export interface PeersSettings {
   /** The stick table that they share, as the section that has it is named; undefined: the only one that has `peers`. */
   readonly table: string | undefined;
 }
+
+/** Whether a key, of the store or as a template sees it, is that of an announced HAProxy and therefore no entry. */
+export function isPeerKey(key: string): boolean {
+  return PEER_KEY.test(key);
+}
+
+/** A prefix may stand in front of it. */
+const PEER_KEY = /(?:^|\/)haproxy\/peers\/[^/]+$/;
+
+/** Its key below the prefix of a resource, without a leading slash. */
+export function peerKey(prefix: string, name: string): string {
+  return `${prefix === "" ? "" : `${prefix}/`}${PEERS_PREFIX}${name}`;
+}
+
+/** The value of its key. */
+export function printPeer({ name, host, port, socket }: Peer): string {
+  return JSON.stringify({ name, host, port, ...(socket === undefined ? {} : { socket }) });
+}

@@ -3,7 +3,7 @@ import { runGroup } from "../../src/check/group.ts";
 import type { Store } from "../../src/core/store.ts";
 import { systemClock } from "../../src/lib/system-clock.ts";
 import { openStore } from "../../src/stores/open.ts";
-import { createCaptureLogger } from "../support/capture-logger.ts";
+import { type CaptureLogger, createCaptureLogger } from "../support/capture-logger.ts";
 import { type Consul, startConsul } from "../support/consul.ts";
 import { eventually } from "../support/eventually.ts";
 import { followHistory, type KvHistory } from "../support/kv-history.ts";
@@ -42,6 +42,7 @@ interface Runner {
   readonly store: MoodyStore;
   /** What each server answered last. */
   readonly answers: Map<number, string>;
+  readonly logger: CaptureLogger;
   stop(): Promise<void>;
 }
 
@@ -106,11 +107,12 @@ async function startRunner(stage: Stage, at: number): Promise<void> {
   const scripted = createScriptedChecker(PORTS);
   for (const port of stage.dead) scripted.behaviour.set(port, "down");
   const options = { ...OPTIONS, tag, ha, intervalMs: 150, timeoutMs: 100, proxyport: { port: 20_000 + at } };
+  const logger = createCaptureLogger();
   const deps = {
     checker: scripted,
     store,
     clock: systemClock,
-    logger: createCaptureLogger(),
+    logger,
     signal: controller.signal,
   };
   const running = runGroup(options, deps);
@@ -122,7 +124,7 @@ async function startRunner(stage: Stage, at: number): Promise<void> {
   releaseLater("checker", stop);
   const answers = new Map<number, string>();
   scripted.onAnswer = ({ port, state }) => void answers.set(port, state);
-  stage.runners.push({ at, scripted, store, answers, stop });
+  stage.runners.push({ at, scripted, store, answers, logger, stop });
 }
 
 async function openConsul(
@@ -193,9 +195,15 @@ async function play(random: Random, ha: boolean): Promise<void> {
   await Promise.all(stage.runners.map(({ stop }) => stop()));
   await stage.history.caughtUp();
   expect(stage.wrong).toEqual([]);
-  expect(stage.writes).toHaveLength(1 + FAULTS);
+  expect(stage.writes, storyOf(stage)).toHaveLength(1 + FAULTS);
   expect(stage.dead.has(publishedPort(stage) ?? 0)).toBe(false);
   if (ha) expect(unfenced(stage)).toEqual([]);
+}
+
+/** What each of them said, for whoever has to find out why. */
+function storyOf({ runners, writes }: Stage): string {
+  const said = runners.map(({ at, logger }) => [`checker ${at}:`, ...logger.messages()].join("\n  "));
+  return [JSON.stringify(writes), ...said].join("\n");
 }
 
 /** Versions whose value is new and that were not written by whoever held the key at that moment. */
