@@ -32,7 +32,7 @@ const OPTIONS: readonly OptionSpec[] = [
   {
     name: "require-writable",
     type: "boolean",
-    description: "a node that takes no writes (read_only) is not healthy",
+    description: "a node that takes no writes (read_only) is not healthy; always so with --publish writer",
   },
   {
     name: "weight-by",
@@ -48,6 +48,7 @@ export const galera: Checker = {
   kind: "galera",
   summary: "the first Galera node in the list that is synced with a primary component",
   proxyportOffset: 10_000,
+  hasWriter: true,
   options: OPTIONS,
   create(options, { clock }: ServiceContext) {
     const targets = serversOf(options);
@@ -57,7 +58,7 @@ export const galera: Checker = {
       roles: createRoles(targets.map(targetName)),
       rules: {
         donor: (options["donor"] ?? "last") as DonorRule,
-        requireWritable: options["require-writable"] === true,
+        requireWritable: options["require-writable"] === true || options["publish"] === "writer",
       },
       weightBy: (options["weight-by"] ?? "none") as WeightRule,
     };

@@ -1,4 +1,5 @@
 import { runGroup } from "../check/group.ts";
+import { isHeldUnderLock } from "../check/leadership.ts";
 import { phaseOf, pulseOf } from "../check/options.ts";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
@@ -78,7 +79,7 @@ export function createGroups(context: GroupsContext): RunningGroups {
     const after = before?.stop() ?? Promise.resolve();
     const onceListed = before?.onceListed ?? new Set<string>();
     const stop = new AbortController();
-    const idle = () => idleStatus(group, store !== undefined);
+    const idle = () => idleStatus(group, store);
     let status = idle;
     let source: StandingSource | undefined;
     const tellers: Tellers = {
@@ -193,13 +194,13 @@ function tellFailure(who: string, error: unknown, { logger, waitMs }: { logger: 
 }
 
 /** Of a tag that does not run at this moment, because an error has ended it. */
-function idleStatus({ checker, options }: PlannedGroup, publishes: boolean): GroupStatus {
+function idleStatus({ checker, options }: PlannedGroup, store: Store | undefined): GroupStatus {
   return {
     kind: checker.kind,
     tag: options.tag,
     published: undefined,
-    leader: options.ha ? false : undefined,
-    publishes,
+    leader: isHeldUnderLock(options, store) ? false : undefined,
+    publishes: store !== undefined,
     storeReadable: false,
     orders: [],
     servers: [],

@@ -113,7 +113,7 @@ export function groupOf(checker: Checker, tag: string, values: Values): GroupOpt
     timeoutMs: Number(values["timeout"]),
     thresholds: { fall: Number(values["fall"]), rise: Number(values["rise"]) },
     pulseMs: Number(values["pulse"]),
-    publish: values["publish"] === "all" ? "all" : "one",
+    publish: publishOf(values["publish"]),
     minServers: Number(values["min-servers"]),
     fallback: values["fallback"] === "remove" ? "remove" : "keep",
     ha: values["ha"] === true,
@@ -125,6 +125,10 @@ export function groupOf(checker: Checker, tag: string, values: Values): GroupOpt
     dryRun: values["dry-run"] === true,
     verbose: values["verbose"] === true,
   };
+}
+
+function publishOf(word: Values[string]): GroupOptions["publish"] {
+  return word === "all" || word === "writer" ? word : "one";
 }
 
 /** Three rounds may be missed before a verdict is too old, and never less than this, ms. */

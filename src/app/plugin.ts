@@ -46,6 +46,9 @@ function checkerProblem(checker: unknown): string | undefined {
   if (!["undefined", "string", "function"].includes(typeof checker["exclusive"])) {
     return "checker.exclusive must be a string or a function, if it is there";
   }
+  if (!["undefined", "boolean"].includes(typeof checker["hasWriter"])) {
+    return "checker.hasWriter must be true or false, if it is there";
+  }
   if (typeof checker["create"] !== "function") return "checker.create must be a function";
   return optionsProblem(checker["options"]);
 }

@@ -11,7 +11,13 @@ import type { Store } from "../core/store.ts";
 import { targetName } from "../core/targets.ts";
 import { createChooser } from "./chooser.ts";
 import { noCounts, readStatus } from "./group-status.ts";
-import { createLeadership, everybodyWrites, type Leadership, type LeadershipContext } from "./leadership.ts";
+import {
+  createLeadership,
+  everybodyWrites,
+  isHeldUnderLock,
+  type Leadership,
+  type LeadershipContext,
+} from "./leadership.ts";
 import type { MemberListener } from "./member.ts";
 import { type GroupOptions, groupProxyport } from "./options.ts";
 import { createPublication, type Publication } from "./publication.ts";
@@ -140,7 +146,15 @@ function leadershipOf(
 ): Leadership {
   if (store === undefined) return NOBODY_WRITES;
   // Taking the lock would be a write.
-  return options.ha && !options.dryRun ? createLeadership({ ...context, store }) : everybodyWrites(store);
+  if (options.dryRun) return everybodyWrites(store);
+  if (isHeldUnderLock(options, store)) return createLeadership({ ...context, store });
+  if (options.publish === "writer") {
+    const { logger, who } = context;
+    logger.info(
+      `${who}: ${store.name} has no lock to hold: of several checkers each may move the writer, by check-and-set`,
+    );
+  }
+  return everybodyWrites(store);
 }
 
 const NOBODY_WRITES: Leadership = { writer: undefined, leads: undefined, run: () => Promise.resolve() };

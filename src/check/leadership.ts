@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Rules } from "../core/policy.ts";
 import type { Lock, Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { createTrouble } from "./trouble.ts";
@@ -12,7 +13,7 @@ export type Writer = Pick<Lock, "put" | "delete">;
 export interface Leadership {
   /** Undefined: another checker may, or nobody knows. */
   readonly writer: Writer | undefined;
-  /** Undefined where everybody may write, by check-and-set. */
+  /** Undefined where everybody may write, by check-and-set: without {@link isHeldUnderLock}. */
   readonly leads: boolean | undefined;
   /** Competes until the signal aborts, then hands over. Rejects only for a bug. */
   run(): Promise<void>;
@@ -31,7 +32,15 @@ export interface LeadershipContext {
   onChange(): void;
 }
 
-/** Without `--ha`: every checker may write, by check-and-set. */
+/** Whether the entry is held under the store's lock: with `--ha`, and a writer wherever there are locks. */
+export function isHeldUnderLock(
+  { ha, publish }: { readonly ha: boolean; readonly publish: Rules["publish"] },
+  store: Pick<Store, "lock"> | undefined,
+): boolean {
+  return ha || (publish === "writer" && store?.lock !== undefined);
+}
+
+/** Without a lock: every checker may write, by check-and-set. */
 export function everybodyWrites(store: Store): Leadership {
   return { writer: store, leads: undefined, run: () => Promise.resolve() };
 }
@@ -45,7 +54,7 @@ const RETRY = { firstMs: 50, maxMs: 2_000 };
 /** How long an election takes at the most that nobody else has won: after it, it is said that another one leads. */
 const STANDBY_AFTER_MS = 1_000;
 
-/** With `--ha`: whoever holds the store's lock on the key. Throws E_USAGE for a store that has no locks. */
+/** With a lock: whoever holds the store's lock on the key. Throws E_USAGE for a store that has no locks. */
 export function createLeadership(context: LeadershipContext): Leadership {
   const { store, key, clock, logger, signal, who } = context;
   if (store.lock === undefined) {

@@ -10,6 +10,7 @@ import type { Verdict } from "../core/verdict.ts";
 import type { GroupDeps } from "./assembly.ts";
 import { isStale, toCandidate } from "./candidate.ts";
 import { composeEntry } from "./entry-value.ts";
+import { isHeldUnderLock } from "./leadership.ts";
 import type { Member } from "./member.ts";
 import { type GroupOptions, groupProxyport, validateGroup } from "./options.ts";
 import { STORE_TIMEOUT_MS } from "./publication.ts";
@@ -38,9 +39,8 @@ const MOST_TRIES = 10;
  */
 export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise<OnceResult> {
   validateGroup(options, deps.checker);
-  if (options.ha)
-    throw new AppError("E_USAGE", "--ha is for a daemon: a single run writes by check-and-set without it");
   const { checker, clock, logger, signal, store } = deps;
+  refuseUnlocked(options, store);
   const bugs: unknown[] = [];
   const who = `${checker.kind} ${options.tag}`;
   const listener = { judged: () => {}, doubted: () => {}, failed: (error: unknown) => void bugs.push(error) };
@@ -69,6 +69,17 @@ export async function checkOnce(options: GroupOptions, deps: GroupDeps): Promise
   } finally {
     await roster.close();
   }
+}
+
+/** A single run takes no lock, so it would write past the one who holds it. */
+function refuseUnlocked(options: GroupOptions, store: Store | undefined): void {
+  if (options.ha) {
+    throw new AppError("E_USAGE", "--ha is for a daemon: a single run writes by check-and-set without it");
+  }
+  if (options.dryRun || !isHeldUnderLock(options, store)) return;
+  throw new AppError("E_USAGE", "--publish writer is for a daemon: a single run cannot hold the lock of the entry", {
+    hint: "--once --dry-run, or --store none, tells how the nodes are and writes nothing",
+  });
 }
 
 async function readEntry(store: Store, key: string, signal: AbortSignal): Promise<Published> {

@@ -6,6 +6,7 @@ import { isPort } from "../core/entry.ts";
 import { AppError } from "../core/errors.ts";
 import { exclusiveWords } from "../core/exclusive.ts";
 import type { OptionSpec, OptionValues } from "../core/option.ts";
+import type { Rules } from "../core/policy.ts";
 import type { Target } from "../core/targets.ts";
 
 /** The flags that every checker has beside its own, with their defaults. */
@@ -45,9 +46,9 @@ export const CHECK_OPTIONS = [
   {
     name: "publish",
     type: "enum",
-    values: ["one", "all"],
+    values: ["one", "all", "writer"],
     default: "one",
-    description: "publish one healthy server, or all of them as a list for round-robin",
+    description: "one healthy server, all of them as a list, or the one that gets the writes, under a lock (galera)",
   },
   {
     name: "min-servers",
@@ -137,7 +138,7 @@ export interface GroupOptions {
   readonly proxyport: { readonly port?: number; readonly offset?: number };
   /** Between two pings of the published server; 0: none. */
   readonly pulseMs: number;
-  readonly publish: "one" | "all";
+  readonly publish: Rules["publish"];
   /** With `all`: with fewer healthy servers, those that lag are taken as well. */
   readonly minServers: number;
   /** What becomes of the entry when no server is healthy. */
@@ -162,7 +163,7 @@ export interface GroupOptions {
 
 /** Throws E_USAGE when the options make no sense, together or for this kind. */
 export function validateGroup(options: GroupOptions, checker: Checker): void {
-  const { intervalMs, timeoutMs, thresholds, pulseMs, minServers, publish } = options;
+  const { intervalMs, timeoutMs, thresholds, pulseMs } = options;
   if (intervalMs < 10 && intervalMs !== 0) throw usage("--interval must be at least 10ms, or 0 for none");
   if (timeoutMs < 1) throw usage("--timeout must be at least 1ms");
   for (const name of ["rise", "fall"] as const) {
@@ -170,10 +171,17 @@ export function validateGroup(options: GroupOptions, checker: Checker): void {
     if (!Number.isInteger(count) || count < 1) throw usage(`--${name} must be a whole number from 1`);
   }
   if (pulseMs !== 0 && pulseMs < 10) throw usage("--pulse must be at least 10ms, or 0 for none");
-  if (minServers < 0) throw usage("--min-servers must be 0 or more");
-  if (minServers > 0 && publish === "one") throw usage("--min-servers goes with --publish all");
+  validatePublish(options, checker);
   validateAgent(options);
-  if (publish === "all" && exclusiveWords(checker, options.values) !== undefined) {
+}
+
+function validatePublish({ minServers, publish, values }: GroupOptions, checker: Checker): void {
+  if (minServers < 0) throw usage("--min-servers must be 0 or more");
+  if (minServers > 0 && publish !== "all") throw usage("--min-servers goes with --publish all");
+  if (publish === "writer" && checker.hasWriter !== true) {
+    throw usage(`--publish writer is for clusters of which every node takes writes (galera), not for ${checker.kind}`);
+  }
+  if (publish === "all" && exclusiveWords(checker, values) !== undefined) {
     throw usage(`--publish all makes no sense for ${checker.kind}: only one server can rightly be published`);
   }
 }

@@ -89,6 +89,8 @@ export interface Checker {
    * or, where that depends on the options, how to tell.
    */
   readonly exclusive?: string | ((options: OptionValues) => string | undefined);
+  /** Set when every healthy target takes writes, but one at a time is to get them: `--publish writer` names it. */
+  readonly hasWriter?: boolean;
   /** For those who come from the program that this kind replaces. */
   readonly foreignFile?: ForeignFile;
   /** Connects nothing yet. Throws E_USAGE for options that make no sense together. */

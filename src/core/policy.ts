@@ -45,8 +45,8 @@ export type Decision =
 
 /** What the policy was told to do. */
 export interface Rules {
-  /** One server, or every healthy one. */
-  readonly publish: "one" | "all";
+  /** One server, every healthy one, or the one that gets the writes: one as well, but only ever under a lock where there is one. */
+  readonly publish: "one" | "all" | "writer";
   /** With `all`: with fewer healthy ones, those that lag are taken as well. */
   readonly minServers: number;
   /** What becomes of the entry when no server is healthy. */
