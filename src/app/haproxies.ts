@@ -25,6 +25,7 @@ function loadedWhenAsked(settings: HaproxySettings, clock: Clock): Haproxy {
     plan: async (change, call) => (await load()).plan(change, call),
     compare: async (file, call) => (await load()).compare(file, call),
     startedAtMs: async (call) => (await load()).startedAtMs(call),
+    localPeers: async (call) => (await load()).localPeers(call),
     holdsUp: async (call) => (await load()).holdsUp(call),
     reload: async (order, call) => (await load()).reload(order, call),
   };

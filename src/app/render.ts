@@ -8,6 +8,7 @@ import type { StoreOptions } from "../core/store-options.ts";
 import type { Supervisor } from "../core/supervisor.ts";
 import type { Template } from "../core/template-engine.ts";
 import { BUILD } from "../core/version.ts";
+import { createLocalPeer } from "../render/local-peer.ts";
 import { once } from "../render/once.ts";
 import type { Outcome } from "../render/outcome.ts";
 import { createPipeline, type Pipeline, type RenderOptions } from "../render/pipeline.ts";
@@ -18,6 +19,7 @@ import { watch } from "../render/watch.ts";
 import { openStore } from "../stores/open.ts";
 import { createTemplateEngine } from "../templating/engine.ts";
 import { openHaproxies } from "./haproxies.ts";
+import { createPeersAnnouncer, type LocalResource, type PeersAnnouncer } from "./peers-announce.ts";
 
 /** What the user asked `render` to do. */
 export interface RenderRequest {
@@ -53,6 +55,7 @@ export interface RenderWorld {
 /** Everything that comes from the configuration, and is made anew by SIGHUP. */
 interface Graph {
   readonly pipelines: readonly Pipeline[];
+  readonly locals: readonly LocalResource[];
   readonly reloader: Reloader;
   readonly report: Report;
   /** Throws E_TEMPLATE for the first template that does not compile. */
@@ -90,8 +93,29 @@ async function openSession(read: () => RenderRequest, world: RenderWorld): Promi
   return { request, graph: buildGraph(request, world), store: await openStore(request.store, world) };
 }
 
-/** Serves until told to stop; a SIGHUP swaps in a new session if it is good, at the end of the step in hand. */
+/** Announces the HAProxies of this machine for as long as it serves. */
 async function serve(first: Session, read: () => RenderRequest, world: RenderWorld): Promise<true> {
+  const announcer = createPeersAnnouncer(world);
+  // At once, not behind the step in hand: a reload may take its time.
+  const withdraw = () => void announcer.close();
+  world.stop.addEventListener("abort", withdraw, { once: true });
+  try {
+    await serveSessions(first, { read, announcer }, world);
+  } finally {
+    world.stop.removeEventListener("abort", withdraw);
+    await announcer.close();
+  }
+  world.supervisor.stopping();
+  world.logger.info("stopped");
+  return true;
+}
+
+/** Serves until told to stop; a SIGHUP swaps in a new session if it is good, at the end of the step in hand. */
+async function serveSessions(
+  first: Session,
+  { read, announcer }: { readonly read: () => RenderRequest; readonly announcer: PeersAnnouncer },
+  world: RenderWorld,
+): Promise<void> {
   const { logger, stop } = world;
   let session = first;
   let next: Session | undefined;
@@ -111,6 +135,7 @@ async function serve(first: Session, read: () => RenderRequest, world: RenderWor
     const { request, graph, store } = session;
     const { splayMs, intervalMs } = request;
     try {
+      await announcer.update(graph.locals, request.store);
       await watch({ ...world, ...graph, store, syncOnly: request.options.syncOnly, splayMs, intervalMs }, turn.signal);
     } finally {
       await store.close();
@@ -121,9 +146,6 @@ async function serve(first: Session, read: () => RenderRequest, world: RenderWor
   }
   await next?.store.close();
   stop.removeEventListener("abort", stopTurn);
-  world.supervisor.stopping();
-  logger.info("stopped");
-  return true;
 }
 
 /** A new session in which every template compiles; or undefined, with the reason in the log. */
@@ -150,16 +172,23 @@ function buildGraph(request: RenderRequest, world: RenderWorld): Graph {
   const report = createReport(logger);
   const haproxyOf = openHaproxies(clock);
   const templates: (() => Template)[] = [];
+  const locals: LocalResource[] = [];
   const pipelines = resources.map((resource) => {
     const template = memoised(() => engine.compile(resource.src, resource.escape));
     templates.push(template);
     const onWarnings = (warnings: readonly string[]) => report.warnings(resource, warnings);
     const haproxy = haproxyOf(resource);
     const tell = report.agreement(resource);
-    return createPipeline(resource, { template, records, clock, options, haproxy, tell, onWarnings });
+    const localPeer = createLocalPeer(resource.peers, haproxy);
+    locals.push({ resource, localPeer });
+    return createPipeline(resource, {
+      ...{ template, records, clock, options, haproxy, tell, localPeer, onWarnings },
+      readPeers: async (text) => (await import("../haproxy/peers-section.ts")).readPeers(text),
+    });
   });
   return {
     pipelines,
+    locals,
     report,
     reloader: createReloader(resources, { records, clock, logger, haproxyOf }),
     compileAll() {

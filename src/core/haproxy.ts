@@ -93,6 +93,8 @@ export interface Haproxy {
   compare(file: { readonly text: string; readonly before: string | undefined }, call: Call): Promise<Comparison>;
   /** When the one that has run longest has started, wall clock ms: it has read what was at dest then. Throws E_HAPROXY. */
   startedAtMs(call: Call): Promise<number>;
+  /** What each of them is called among its peers. Throws E_HAPROXY. */
+  localPeers(call: Call): Promise<readonly string[]>;
   /** Undefined: a reload may be done now. Else who holds it up, in words. Throws E_HAPROXY. */
   holdsUp(call: Call): Promise<string | undefined>;
   /** Reloads and sees to it that the file was taken; what people set by hand is set again afterwards. */

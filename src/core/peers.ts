@@ -24,6 +24,26 @@ export interface PeersSettings {
   readonly table: string | undefined;
 }
 
+/** What a configuration says of peers. */
+export interface PeersInFile {
+  /** `localpeer` in `global`: HAProxy's name for itself, unless `-L` says another. */
+  readonly localPeer: string | undefined;
+  readonly sections: readonly PeersSection[];
+}
+
+/** One `peers` section. */
+export interface PeersSection {
+  readonly name: string;
+  /** It stands inside of `.if`: HAProxy may not see it. */
+  readonly isConditional: boolean;
+  /** The names of its peers, as far as they are written out, those inside of `.if` too. */
+  readonly peers: readonly string[];
+  /** A peer is called `$HAPROXY_LOCALPEER`, which is the local one by its nature. */
+  readonly hasLocal: boolean;
+  /** A name depends on another variable of HAProxy's environment. */
+  readonly hasUnknown: boolean;
+}
+
 /** Whether a key, of the store or as a template sees it, is that of an announced HAProxy and therefore no entry. */
 export function isPeerKey(key: string): boolean {
   return PEER_KEY.test(key);

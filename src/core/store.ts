@@ -40,6 +40,20 @@ export interface Lock {
   release(call: Call): Promise<void>;
 }
 
+/** That a key is there as long as this process is. */
+export interface Announcement {
+  /** Resolves, with the reason in words, when the key is not what was announced any more. Never rejects. */
+  readonly lost: Promise<string>;
+  /** Takes the key away at once if it is still ours. Safe to call twice, and after a loss. Throws E_STORE_*. */
+  withdraw(call: Call): Promise<void>;
+}
+
+/** A call that announces a key. */
+export type AnnounceCall = Call & {
+  /** Whether a process that is alive as far as the store knows, and holds the key with this value, is to be replaced. */
+  readonly replaces: (value: string) => boolean;
+};
+
 /**
  * Where entries live. A new store is one file in `src/stores/` that passes `test/contract/store.ts`.
  *
@@ -70,6 +84,14 @@ export interface Store {
    * such method.
    */
   lock?(key: string, call: Call): Promise<Lock>;
+  /**
+   * Puts the key there until it is withdrawn, the store closed, or this process dead: then it goes away by itself, though
+   * not at once. A key that nobody holds is overwritten, and one that is held is taken over in one step where `replaces`
+   * says so. Held by somebody else with the same value it is as announced, and stays theirs. Throws E_STORE_*, and E_CONFIG
+   * when somebody else holds it with another value; it never retries. A store in which keys outlive their writers has no
+   * such method.
+   */
+  announce?(key: string, value: string, call: AnnounceCall): Promise<Announcement>;
   /** Lets go of kept connections and watchers; safe to call twice. */
   close(): Promise<void>;
 }

@@ -24,6 +24,7 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
     async startedAtMs(call) {
       return Math.min(...(await Promise.all(instances.map((instance) => instance.startedAtMs(call)))));
     },
+    localPeers: (call) => Promise.all(instances.map((instance) => instance.localPeer(call))),
     async holdsUp(call) {
       const most = settings.maxOldWorkers;
       if (most === undefined) return undefined;

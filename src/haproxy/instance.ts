@@ -4,6 +4,7 @@ import type { Comparison, HaproxySettings } from "../core/haproxy.ts";
 import { bringUp } from "./bring-up.ts";
 import type { Drift } from "./compare.ts";
 import type { Difference, HaproxyFacts, RuntimeStep, ServerRef } from "./difference.ts";
+import { readLocalPeer } from "./local-peer.ts";
 import { describeOldWorker, readOldWorkers } from "./old-workers.ts";
 import { askProcesses, NoMasterError } from "./processes.ts";
 import { runSteps } from "./run-steps.ts";
@@ -27,6 +28,8 @@ export interface Instance {
   isBlind: boolean;
   /** What it can do: asked once, and again after {@link Instance.forget}. */
   facts(call: Call): Promise<HaproxyFacts>;
+  /** What it is called among its peers: asked once, and again after {@link Instance.forget}. */
+  localPeer(call: Call): Promise<string>;
   /** To be called when another process may answer. */
   forget(): void;
   /** `file`: the servers of the changed backends, as they are to be. */
@@ -57,6 +60,7 @@ export function createInstance(
   const master = at.masterSocket === undefined ? undefined : openRuntimeSocket(at.masterSocket);
   const cuts = settings.onReplace === "shutdown-sessions";
   let facts: HaproxyFacts | undefined;
+  let localPeer: string | undefined;
 
   async function fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void> {
     if (master === undefined || servers.length === 0) return;
@@ -97,8 +101,13 @@ export function createInstance(
       facts ??= (await readInfo(socket, call)).version;
       return facts;
     },
+    async localPeer(call) {
+      localPeer ??= await readLocalPeer(socket, call);
+      return localPeer;
+    },
     forget() {
       facts = undefined;
+      localPeer = undefined;
     },
     async carryOut({ steps, replaced }, file, call) {
       const within = { ...call, clock };

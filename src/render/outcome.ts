@@ -26,8 +26,13 @@ export type Outcome =
       readonly after: string;
       readonly plan: ApplyPlan | undefined;
     }
-  /** The guard did not believe the data; dest is untouched. */
-  | { readonly result: "held"; readonly reason: string; readonly vanished: readonly string[] }
+  /** A guard did not believe the data, or the file; dest is untouched. `hint`: where the usual one does not help. */
+  | {
+      readonly result: "held";
+      readonly reason: string;
+      readonly vanished: readonly string[];
+      readonly hint?: string;
+    }
   /** A key is missing and `--missing wait` says to wait for it. */
   | { readonly result: "waiting"; readonly reason: string }
   /** Dest is untouched, unless it says otherwise. */

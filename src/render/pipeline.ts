@@ -2,6 +2,7 @@ import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { Haproxy } from "../core/haproxy.ts";
+import type { Peer, PeersInFile } from "../core/peers.ts";
 import type { TemplateResource } from "../core/resource.ts";
 import type { Pair, Snapshot } from "../core/store.ts";
 import type { Missing, Template } from "../core/template-engine.ts";
@@ -9,8 +10,10 @@ import { type AgreeTell, createAgreement } from "./agree.ts";
 import { createBringer } from "./bring.ts";
 import { createDestFile, type DestView } from "./dest-file.ts";
 import { holdBack } from "./hold-back.ts";
+import type { LocalNames, LocalPeer } from "./local-peer.ts";
 import type { Outcome } from "./outcome.ts";
 import { checkFormat } from "./output-format.ts";
+import { judgePeers, type PeersHeld } from "./peers-guard.ts";
 import type { Records } from "./records.ts";
 import { forgetRefused, keepRefused } from "./refused.ts";
 import { createView } from "./view.ts";
@@ -37,6 +40,10 @@ export interface PipelineDeps {
   /** Those that read dest; undefined where none is named. */
   readonly haproxy: Haproxy | undefined;
   readonly tell: AgreeTell;
+  /** How this machine's HAProxy is called; asked only where the resource has `[peers]`. */
+  readonly localPeer: LocalPeer;
+  /** Reads what a file says of peers. */
+  readonly readPeers: (text: string) => Promise<PeersInFile>;
   /** Called with the warnings of each render. */
   readonly onWarnings: (warnings: readonly string[]) => void;
 }
@@ -70,7 +77,8 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
   let mayHaveRefusal = true;
 
   async function run(snapshots: ReadonlyMap<string, Snapshot>, call: PassCall): Promise<Outcome> {
-    const pairs = data.pairs(snapshots);
+    const local = await localNames(call);
+    const pairs = data.pairs(snapshots, ownPeer(resource, local));
     if (pairs === undefined) return { result: "waiting", reason: "not all of its keys have been read yet" };
     const keys = pairs.map((pair) => pair.key);
     const held = options.allowShrink ? undefined : holdBack(resource, keys, deps);
@@ -78,6 +86,8 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
 
     const startedMs = clock.monotonicMs();
     const text = renderText(pairs);
+    const lost = await tableLost(text, local);
+    if (lost !== undefined) return { result: "held", ...lost, vanished: [] };
     if (resource.outputFormat !== undefined) await checkFormat(text, resource.outputFormat, resource.dest);
     const renderMs = clock.monotonicMs() - startedMs;
 
@@ -85,6 +95,14 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
     const outcome = view.isCurrent(text) ? await stay(view, call) : await bringToDest(text, { view, renderMs, call });
     if (outcome.result === "current" || outcome.result === "changed") settle(keys);
     return outcome;
+  }
+
+  async function localNames(call: Call): Promise<LocalNames | undefined> {
+    return resource.peers === undefined ? undefined : deps.localPeer(call);
+  }
+
+  async function tableLost(text: string, local: LocalNames | undefined): Promise<PeersHeld | undefined> {
+    return local === undefined ? undefined : judgePeers(await deps.readPeers(text), local);
   }
 
   function renderText(pairs: readonly Pair[]): string {
@@ -160,6 +178,12 @@ export function createPipeline(resource: TemplateResource, deps: PipelineDeps): 
       }
     },
   };
+}
+
+/** The others read of it in the store; its own file must have it also while the store does not. */
+function ownPeer({ peers }: TemplateResource, local: LocalNames | undefined): Peer | undefined {
+  const [name] = local?.names ?? [];
+  return peers?.announce === undefined || name === undefined ? undefined : { name, ...peers.announce };
 }
 
 function outcomeOf(error: unknown, missing: Missing): Outcome {

@@ -131,13 +131,13 @@ function timesOf(outcome: { renderMs: number; checkMs: number; writeMs: number }
   };
 }
 
-function heldFields(name: string, held: { vanished: readonly string[] }): LogFields {
+function heldFields(name: string, held: { readonly vanished: readonly string[]; readonly hint?: string }): LogFields {
   const named = held.vanished.slice(0, NAMED_KEYS).join(" ");
   const more = held.vanished.length - NAMED_KEYS;
   return {
     resource: name,
     vanished: named === "" ? undefined : more > 0 ? `${named} and ${more} more` : named,
-    hint: "if this is meant, run render --onetime --allow-shrink, or see [guard] in the resource",
+    hint: held.hint ?? "if this is meant, run render --onetime --allow-shrink, or see [guard] in the resource",
   };
 }
 

@@ -10,7 +10,7 @@ import { invalidAnswer } from "./consul-errors.ts";
 import { type LockRequests, parse } from "./consul-lock-request.ts";
 import type { ConsulTiming } from "./consul-timing.ts";
 
-/** This process as Consul knows it; all keys are locked by it. */
+/** This process as Consul knows it; all keys are held by it. */
 export interface LockSession {
   /** The ID of the last session while Consul may still know it. */
   readonly id: string | undefined;
@@ -18,7 +18,7 @@ export interface LockSession {
   ensure(call: Call): Promise<string>;
   /** Consul said that it does not know this session any more. */
   gone(id: string): void;
-  /** Ends the session, which frees all its keys at once. Safe to call twice. */
+  /** Ends the session, which frees or deletes all its keys at once. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -35,8 +35,12 @@ export interface SessionParts {
   readonly requests: LockRequests;
   /** Query words of every request. */
   readonly scope: readonly string[];
-  /** Health checks besides `serfHealth`. */
+  /** Health checks of the node that end it. */
   readonly checks: readonly string[];
+  /** What becomes of the keys that it holds when it ends. */
+  readonly behavior: "release" | "delete";
+  /** What it is for, for people: `locks`. */
+  readonly purpose: string;
   readonly timing: ConsulTiming;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -47,7 +51,7 @@ const CLOSE_MS = 1_000;
 
 /** Makes no session yet. It is renewed three times in its TTL from the first {@link LockSession.ensure} to the end. */
 export function createLockSession(parts: SessionParts, listener: SessionListener): LockSession {
-  const { requests, timing, clock, logger } = parts;
+  const { requests, timing, clock, logger, purpose } = parts;
   const { sessionTtlMs: ttlMs, requestMs } = timing;
   const stop = new AbortController();
   const backoff = createBackoff({ firstMs: ttlMs / 40, maxMs: ttlMs / 6 });
@@ -69,7 +73,7 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
     if (typeof made !== "string" || made === "") throw invalidAnswer("to a new session has no ID");
     id = made;
     alive(sentMs);
-    logger.debug("made a session for locks", { key: made });
+    logger.debug(`made a session for ${purpose}`, { key: made });
     void keepAlive(made);
     return made;
   }
@@ -157,21 +161,21 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         const left = `within ${formatMs(ttlMs * 2)}`;
-        logger.warn(`the session for locks could not be ended; Consul ends it ${left}`, { err: errorText(error) });
+        logger.warn(`the session for ${purpose} could not be ended; Consul ends it ${left}`, { err: errorText(error) });
       }
     },
   };
 }
 
 /** As it is shown in Consul's UI and by `/v1/session/info`: who holds the keys, and where it runs. */
-function sessionBody({ checks, timing }: SessionParts): string {
+function sessionBody({ checks, behavior, timing }: SessionParts): string {
   return JSON.stringify({
     Name: `confd-haproxy ${hostname()}:${process.pid}`,
     TTL: `${timing.sessionTtlMs / 1_000}s`,
-    Behavior: "release",
+    Behavior: behavior,
     // Writes are fenced by the session itself, so nobody has to wait after its end.
     LockDelay: "0s",
     // Old and new Consul take IDs of services' checks here too; this list stands in place of the default.
-    NodeChecks: ["serfHealth", ...checks],
+    NodeChecks: checks,
   });
 }

@@ -52,7 +52,10 @@ export function createLocks(parts: LockParts): Locks {
   const held = new Map<string, HeldLock>();
   /** Keys that our session may hold; those that nobody here wants any more are given back. */
   const touched = new Set<string>();
-  const session: LockSession = createLockSession({ ...parts, requests }, { lost, renewed });
+  const session: LockSession = createLockSession(
+    { ...parts, requests, checks: ["serfHealth", ...parts.checks], behavior: "release", purpose: "locks" },
+    { lost, renewed },
+  );
 
   function lost(reason: string, surely: boolean): void {
     if (surely) for (const key of touched) if (!seats.has(key)) touched.delete(key);

@@ -5,6 +5,7 @@ import { ABSENT, type Pair, type Snapshot, type Store, type WriteCall } from "..
 import type { StoreOptions } from "../core/store-options.ts";
 import { targetName } from "../core/targets.ts";
 import { formatMs } from "../lib/duration.ts";
+import { createAnnouncements } from "./consul-announce.ts";
 import { type ConsulClient, createConsulClient } from "./consul-client.ts";
 import { createDecoder, type Decoder } from "./consul-decode.ts";
 import { invalidAnswer } from "./consul-errors.ts";
@@ -57,6 +58,7 @@ export async function createConsulStore(options: ConsulOptions, deps: Deps): Pro
   const prefixes = createPrefixReader({ client, words: readScope, timing });
   const parts: Parts = { client, prefixes, timing, clock, logger, scope, readScope, decoders: new Map() };
   const locks = createLocks({ client, scope, checks: options.sessionChecks ?? [], timing, clock, logger });
+  const announcements = createAnnouncements({ client, scope, timing, clock, logger });
   return {
     name: `consul://${addresses.map(targetName).join(",")}`,
     get: (key, call) => getPair(parts, key, call),
@@ -65,8 +67,9 @@ export async function createConsulStore(options: ConsulOptions, deps: Deps): Pro
     put: (key, value, call) => putValue(parts, { key, value }, call),
     delete: (key, call) => deleteKey(parts, key, call),
     lock: (key, call) => locks.lock(key, call),
+    announce: (key, value, call) => announcements.announce(key, value, call),
     async close() {
-      await locks.close();
+      await Promise.all([locks.close(), announcements.close()]);
       client.close();
       parts.decoders.clear();
     },

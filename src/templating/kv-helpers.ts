@@ -1,3 +1,4 @@
+import { isPeerKey } from "../core/peers.ts";
 import { lookupProperty } from "./container.ts";
 import type { EntryView } from "./entry-view.ts";
 import { type HelperCall, type Helpers, text, wrong } from "./helper.ts";
@@ -66,8 +67,8 @@ function children(call: HelperCall, depth: 1 | 2): readonly string[] {
 }
 
 /**
- * The valid entries under the patterns, sorted by key. Left out, with a warning that names the key: a value that is no
- * entry, and one whose name or port an entry with an earlier key (or `taken`, for sections of the template's own) has.
+ * The valid entries under the patterns, sorted by key. Announced HAProxies are none. Left out, with a warning that names
+ * the key: a value that is no entry, and one whose name or port an entry with an earlier key (or `taken`, for sections of the template's own) has.
  */
 function entries(call: HelperCall): readonly EntryView[] {
   const { scope, hash, args, where } = call;
@@ -77,6 +78,7 @@ function entries(call: HelperCall): readonly EntryView[] {
   const pairs = patterns.length === 1 ? (patterns[0] ?? []) : [...new Set(patterns.flat())].sort(byKey);
   const candidates: EntryView[] = [];
   for (const pair of pairs) {
+    if (isPeerKey(pair.key)) continue;
     const { view, warning } = memory.entry(pair);
     if (warning !== undefined) warnings.add(warning);
     if (view !== undefined) candidates.push(view);

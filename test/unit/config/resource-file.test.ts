@@ -53,6 +53,7 @@ describe("a template resource", () => {
       escape: "haproxy",
       guard: { minEntries: 0, maxShrinkPercent: 50, allowEmpty: false, confirmAfterMs: undefined },
       haproxy: undefined,
+      peers: undefined,
     });
   });
   test("the global prefix stands in front of the resource's own", () => {

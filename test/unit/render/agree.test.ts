@@ -29,6 +29,7 @@ function setUp() {
       return is.found;
     },
     startedAtMs: async () => is.startedAtMs,
+    localPeers: async () => ["lb1"],
     holdsUp: async () => undefined,
     reload: async () => ({ result: "loaded", notes: [], warnings: [] }),
   };

@@ -57,6 +57,7 @@ function setUp() {
     plan: async () => ({ how: "reload", because: [] }),
     compare: async () => ({ mended: [], left: [], unasked: [] }),
     startedAtMs: async () => 0,
+    localPeers: async () => ["lb1"],
     holdsUp: async () => told.holder,
     reload: async (order) => {
       told.orders.push(order);
