@@ -61,7 +61,7 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
       journal.tell(news, undefined);
       return;
     }
-    firstLook(publishedNames(published));
+    firstLook(published);
     const nowMs = clock.monotonicMs();
     const candidates = members().map((member) => toCandidate(member, nowMs, options));
     const decision = judge.decide(candidates, published, nowMs);

@@ -126,6 +126,20 @@ describe("several checkers", () => {
     expect(writes).toEqual([1]);
   });
 
+  test("so it is when others have replaced it and published it again before our own write was lost", async () => {
+    const { start, store, checker, clock, writes } = group([1, 2, 3]);
+    await start();
+    checker.behaviour.set(1, "down");
+    store.beforePut = () => {
+      store.beforePut = () => {};
+      checker.behaviour.set(1, "up").set(2, "down");
+      store.set(KEY, entryOf(1, { by: "another" }));
+    };
+    checker.lose(1);
+    await clock.advance(30_000);
+    expect(writes).toEqual([1]);
+  });
+
   test("a server that was replaced once and was healthy since is replaced at once when it fails again", async () => {
     const { start, store, checker, clock, writes } = group([1, 2]);
     await start();
