@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { eventually } from "./eventually.ts";
@@ -19,6 +29,8 @@ export interface GaleraNode extends Server {
   stateWord(): Promise<string>;
   /** Forgets its data, so that it has to ask another node for all of it at its next start. */
   wipe(): void;
+  /** From its next start on it asks this node, and no other, for what it misses. */
+  takeDataFrom(donor: GaleraNode): void;
 }
 
 const PORT = 3_302;
@@ -71,6 +83,7 @@ async function startNode(address: string, all: readonly string[], template: stri
     sql,
     hold: (...statements: readonly string[]) => hold({ host: address, port: PORT }, statements),
     stateWord: () => stateWord(sql),
+    takeDataFrom: (donor: GaleraNode) => appendFileSync(join(dir, "my.cnf"), `wsrep_sst_donor=n${donor.address}\n`),
     wipe() {
       rmSync(join(dir, "data"), { recursive: true });
       cpSync(templateDataDir(), join(dir, "data"), { recursive: true });
