@@ -176,6 +176,18 @@ describe("a value that is not what json wants", () => {
 describe("entries", () => {
   const NAMES = '{{#each (entries "/h/*/*")}}{{name}} {{/each}}';
 
+  test("an announced HAProxy is none, and no reason for a warning", () => {
+    const peer = '{"name":"lb1","host":"10.0.0.1","port":10000}';
+    const store = {
+      "/haproxy/galera/g": entry("g", 13_306),
+      "/haproxy/peers/lb1": peer,
+      "/haproxy/peers/lb2": "not even JSON",
+    };
+    const template =
+      '{{#each (entries "/haproxy/*/*")}}{{name}} {{/each}}{{#each (gets "/haproxy/peers/*")}}{{key}} {{/each}}';
+    expect(render(template, { store })).toEqual({ text: "g /haproxy/peers/lb1 /haproxy/peers/lb2 ", warnings: [] });
+  });
+
   test("with the same name or proxyport: the later key is left out, and the warning names both", () => {
     const store = {
       "/h/k/a": entry("x", 1),
