@@ -4,7 +4,7 @@ import { invalidAnswer } from "./consul-errors.ts";
 import { checkLeader, keyPath } from "./consul-prefix.ts";
 import type { HttpReply } from "./consul-transport.ts";
 
-/** Consul for sessions and locks: the right that is missing is named as the one that a lock needs. */
+/** Consul for sessions and the keys they hold: the rights that are missing are named as those that it takes. */
 export interface LockRequests {
   /** As {@link ConsulClient.send}. */
   send(request: ConsulRequest, call: BoundedCall): Promise<HttpReply>;
@@ -50,7 +50,7 @@ export type Commit = { readonly done: true } | { readonly done: false; readonly 
 const NO_SESSION = /^invalid session/i;
 
 const DENIED_HINT =
-  'a lock needs key_prefix "haproxy/" { policy = "write" } and session_prefix "" { policy = "write" }, ' +
+  'to hold a key takes key_prefix "haproxy/" { policy = "write" } and session_prefix "" { policy = "write" }, ' +
   'or session "NODE" { policy = "write" } with the name of the node whose agent is asked';
 
 /** `scope` are the query words of every request, such as the datacenter. */
@@ -95,7 +95,7 @@ function refusal(reply: HttpReply): Commit {
   const said = errors.map((error: { What?: unknown }) => String(error?.What));
   const denied = said.find((what) => /permission denied/i.test(what));
   if (denied !== undefined)
-    throw new AppError("E_STORE_DENIED", `Consul denies the lock: ${denied}`, { hint: DENIED_HINT });
+    throw new AppError("E_STORE_DENIED", `Consul denies to hold the key: ${denied}`, { hint: DENIED_HINT });
   return { done: false, sessionGone: said.some((what) => NO_SESSION.test(what)) };
 }
 
