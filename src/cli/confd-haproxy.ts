@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
       "ask an agent port for its answer, or take servers out of use by hand: ask, maint, drain, ready, recover, list",
     load: async () => (await import("./agent-command.ts")).agentCommand,
   },
+  peers: {
+    summary: "several HAProxies with one writer: whether they agree (status), and another writer for all (switch)",
+    load: async () => (await import("./peers-command.ts")).peersCommand,
+  },
   kv: {
     summary: "look at and change what is in the store: get, put, ls, rm, dump",
     load: async () => (await import("./kv-command.ts")).kvCommand,

@@ -36,11 +36,11 @@ export const PEERS_FLAGS: readonly Flag[] = [
     description: "stick table that remembers the writer (default table in [peers], else the only one that is shared)",
   },
   {
-    name: "backend",
+    name: "proxy",
     type: "string",
     argument: "NAME",
     section: WHAT,
-    description: "whose servers the table remembers (default the section that has the table)",
+    description: "backend or listen whose servers the table remembers (default the section that has the table)",
   },
   {
     name: "timeout",

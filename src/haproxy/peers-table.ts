@@ -97,5 +97,5 @@ function withBackend(table: StickTable, { servers }: TableScene, choice: TableCh
     choice.backend === undefined
       ? `whose servers the stick table ${table.name} remembers cannot be told`
       : `it has no servers in a backend "${choice.backend}"`;
-  return { problem, hint: `name the backend with --backend: ${backends.join(", ") || "there is none with servers"}` };
+  return { problem, hint: `name the backend with --proxy: ${backends.join(", ") || "there is none with servers"}` };
 }

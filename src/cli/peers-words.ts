@@ -1,0 +1,91 @@
+import type { PeersVerdict } from "../app/peers-verdict.ts";
+import type { HaproxyPeers, PeersStatus } from "../core/peers-status.ts";
+
+/** What `peers status` prints for people. */
+export function statusText(status: PeersStatus, verdict: PeersVerdict): string {
+  const { table, backend, resource, haproxies, unasked, warnings } = status;
+  const where =
+    table === undefined ? [] : [`stick table ${table}${backend === table ? "" : `, servers of ${backend}`}`];
+  const heading = [...(resource === undefined ? [] : [`resource ${resource}`]), ...where].join(", ");
+  const rows = haproxies.map(rowOf);
+  const others = unasked.length === 0 ? [] : [`not asked, no runtime socket is known: ${unasked.join(", ")}`];
+  const troubles = verdict.troubles.map((trouble) => `! ${trouble}`);
+  return [
+    ...(heading === "" ? [] : [heading, ""]),
+    ...tableLines([["HAPROXY", "ACTIVE", "HEALTH", "SESSIONS", "PEERS"], ...rows]),
+    "",
+    ...troubles,
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...others,
+    verdict.summary,
+  ]
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** The same for programs. */
+export function statusJson(status: PeersStatus, verdict: PeersVerdict): string {
+  const { resource, table, backend, haproxies, unasked, doubts, warnings } = status;
+  const nothing = (value: string | undefined) => value ?? null;
+  const document = {
+    good: verdict.isGood,
+    agree: verdict.agrees,
+    active: nothing(verdict.active),
+    summary: verdict.summary,
+    troubles: verdict.troubles,
+    warnings,
+    resource: nothing(resource),
+    table: nothing(table),
+    backend: nothing(backend),
+    haproxies: haproxies.map(({ name, sockets, problem, active, row, servers, peers }) => ({
+      name,
+      sockets,
+      problem: nothing(problem),
+      active: nothing(active),
+      row: nothing(row),
+      servers: servers.map(({ name, status, isUp, sessions }) => ({ name, status, up: isUp, sessions })),
+      peers:
+        peers?.map(({ name, isConnected, why }) => ({
+          name,
+          connected: isConnected,
+          why: isConnected ? null : why,
+        })) ?? null,
+    })),
+    unasked,
+    doubts,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function rowOf(one: HaproxyPeers): readonly string[] {
+  const { name, problem, active, row, servers, peers } = one;
+  if (problem !== undefined) return [name, "?", "?", "?", "no answer"];
+  const writer = servers.find((server) => server.name === active);
+  const sessions = servers
+    .filter((server) => server.sessions > 0)
+    .map((server) => `${server.sessions} to ${server.name}`);
+  return [
+    name,
+    active ?? (row === undefined ? "none yet" : "none that is there"),
+    writer?.status ?? "-",
+    sessions.join(", ") || "none",
+    peersCell(peers),
+  ];
+}
+
+function peersCell(peers: HaproxyPeers["peers"]): string {
+  if (peers === undefined) return "no peers";
+  const away = peers.filter(({ isConnected }) => !isConnected).map(({ name }) => name);
+  const count = `${peers.length - away.length}/${peers.length}`;
+  return away.length === 0 ? count : `${count}, not ${away.join(", ")}`;
+}
+
+function tableLines(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? "").length)));
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
