@@ -10,6 +10,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Order } from "../core/order.ts";
 import { ORDERS_PREFIX, type OrderSubject, orderKey, parseOrderKey } from "../core/order-subject.ts";
 import { composeOrder, composeRecovery, isOver, parseOrder } from "../core/order-value.ts";
+import { isPeerKey } from "../core/peers.ts";
 import { ABSENT, type Pair, type Store } from "../core/store.ts";
 import { openStore } from "../stores/open.ts";
 
@@ -145,7 +146,8 @@ async function remove({ store, call, world }: Place, { key, index }: Pair): Prom
 async function tagsOf({ store, call, world }: Place): Promise<readonly string[]> {
   try {
     const { pairs } = await store.list("haproxy/", call);
-    return [...new Set(pairs.map(({ key }) => key.slice(key.lastIndexOf("/") + 1)))];
+    const entries = pairs.filter(({ key }) => !isPeerKey(key));
+    return [...new Set(entries.map(({ key }) => key.slice(key.lastIndexOf("/") + 1)))];
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     world.logger.debug(`which tags have entries cannot be told: ${errorText(error)}`);
