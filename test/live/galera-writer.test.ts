@@ -240,6 +240,25 @@ describe("the writer of three nodes, as an entry and on the agent port", () => {
     await untilWriters(a);
   });
 
+  test("that a person names stays, though another is the first; one that is not healthy is put right at once", async () => {
+    const [a, b, c] = await allWell();
+    const name = (node: GaleraNode) =>
+      consul.kv.put(
+        keyOf("last"),
+        JSON.stringify({ name: "last", host: node.address, port: node.port, proxyport: 13_302 }),
+      );
+    await name(c);
+    // It has decided anew when it knows of something that came later.
+    await a.sql("SET GLOBAL read_only=ON");
+    await untilSaid("last", a, "down #takes no writes (read_only=ON)");
+    expect(await addresses("last")).toEqual([c.address]);
+    await name(a);
+    await untilMoved("last", a);
+    await a.sql("SET GLOBAL read_only=OFF");
+    for (const node of [a, b, c]) await untilSaid("last", node, UP);
+    expect(await addresses("last")).not.toContain(a.address);
+  });
+
   test("that is cut off from the two others is left for one of them, and not come back to", async () => {
     const [a] = await allWell();
     await a.sql("SET GLOBAL wsrep_provider_options='gmcast.isolate=1'");
