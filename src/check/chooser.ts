@@ -126,7 +126,7 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
     judged(member, news, moved) {
       if (member.verdict?.state === "up") doubt.dispel(member.name);
       if (settled && !moved) return;
-      evaluate(news, publishedNow(publication).includes(member.name));
+      evaluate(news, news !== undefined && publishedNow(publication).includes(member.name));
     },
     doubted(member) {
       if (!publishedNow(publication).includes(member.name)) return;

@@ -60,6 +60,8 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
   let aliveMs = 0;
   /** Nothing was heard for longer than the TTL: nobody knows whether the session lives. */
   let doubtful = false;
+  /** What Consul said since then, if it said anything: the last renewal before the TTL passes may have no time left. */
+  let refusal: unknown;
   let opening: Promise<string> | undefined;
 
   const path = (what: string) => `/v1/session/${what}${parts.scope.length === 0 ? "" : `?${parts.scope.join("&")}`}`;
@@ -81,6 +83,7 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
   function alive(sentMs: number): void {
     aliveMs = sentMs;
     doubtful = false;
+    refusal = undefined;
     backoff.reset();
   }
 
@@ -127,9 +130,10 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
 
   function unheard(error: unknown): void {
     const silentMs = clock.monotonicMs() - aliveMs;
+    if (error instanceof AppError && error.code === "E_STORE_DENIED") refusal = error;
     if (doubtful || (silentMs < ttlMs && error instanceof AppError)) return;
     doubtful = true;
-    listener.lost(`the session could not be renewed for ${formatMs(silentMs)}: ${errorText(error)}`, false);
+    listener.lost(`the session could not be renewed for ${formatMs(silentMs)}: ${errorText(refusal ?? error)}`, false);
   }
 
   async function open(): Promise<string> {
