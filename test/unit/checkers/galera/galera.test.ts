@@ -5,6 +5,7 @@ import { createRoles } from "../../../../checkers/galera/roles.ts";
 import { createWeigh, type WeightRule } from "../../../../checkers/galera/weight.ts";
 import { galera } from "../../../../checkers/galera.ts";
 import { ask } from "../../../../src/check/probe.ts";
+import type { OptionValues } from "../../../../src/core/option.ts";
 import { releaseLater } from "../../../support/releases.ts";
 import { type ScriptedAnswer, startScriptedMysql } from "../../../support/scripted-mysql.ts";
 import { serviceContext } from "../../../support/service-context.ts";
@@ -230,7 +231,7 @@ test.each([
 });
 
 /** The values of a node that is well, with these in place of some. */
-async function scriptedNode(values: Readonly<Record<string, string>>, version: string) {
+async function scriptedNode(values: Readonly<Record<string, string>>, version: string, options: OptionValues = {}) {
   const all: Record<string, string> = {
     wsrep_cluster_status: "Primary",
     wsrep_cluster_size: "1",
@@ -251,7 +252,7 @@ async function scriptedNode(values: Readonly<Record<string, string>>, version: s
         .map(([name, value]) => ({ Variable_name: name, Value: value })),
   });
   const target = { host: server.address, port: server.port };
-  const probe = galera.create({ server: [target], user: "u" }, serviceContext()).open(target);
+  const probe = galera.create({ server: [target], user: "u", ...options }, serviceContext()).open(target);
   releaseLater("probe", () => probe.close());
   return { server, values: all, verdict: () => ask(probe, 5_000, new AbortController().signal) };
 }
@@ -282,6 +283,16 @@ test("a donor that catches up is used like a donor until it is synced, and one t
     values["wsrep_local_state"] = state ?? "";
     expect(await verdict()).toMatchObject({ state: "up", reason });
   }
+});
+
+test.each([
+  [{}, { state: "up" }],
+  [{ publish: "all" }, { state: "up" }],
+  [{ "require-writable": true }, { state: "down", reason: "takes no writes (read_only=ON)" }],
+  [{ publish: "writer" }, { state: "down", reason: "takes no writes (read_only=ON)" }],
+])("a node that takes no writes, with %o", async (options, expected) => {
+  const { verdict } = await scriptedNode({ read_only: "ON" }, "10.11", options);
+  expect(await verdict()).toMatchObject(expected);
 });
 
 test("a round is two questions on one connection", async () => {
