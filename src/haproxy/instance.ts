@@ -28,7 +28,7 @@ export interface Instance {
   isBlind: boolean;
   /** What it can do: asked once, and again after {@link Instance.forget}. */
   facts(call: Call): Promise<HaproxyFacts>;
-  /** What it is called among its peers: asked once, and again after {@link Instance.forget}. */
+  /** What it is called among its peers. Always asked anew: it may have been started again under another name. */
   localPeer(call: Call): Promise<string>;
   /** To be called when another process may answer. */
   forget(): void;
@@ -60,7 +60,6 @@ export function createInstance(
   const master = at.masterSocket === undefined ? undefined : openRuntimeSocket(at.masterSocket);
   const cuts = settings.onReplace === "shutdown-sessions";
   let facts: HaproxyFacts | undefined;
-  let localPeer: string | undefined;
 
   async function fenceOldWorkers(servers: readonly ServerRef[], call: Call): Promise<void> {
     if (master === undefined || servers.length === 0) return;
@@ -101,13 +100,9 @@ export function createInstance(
       facts ??= (await readInfo(socket, call)).version;
       return facts;
     },
-    async localPeer(call) {
-      localPeer ??= await readLocalPeer(socket, call);
-      return localPeer;
-    },
+    localPeer: (call) => readLocalPeer(socket, call),
     forget() {
       facts = undefined;
-      localPeer = undefined;
     },
     async carryOut({ steps, replaced }, file, call) {
       const within = { ...call, clock };

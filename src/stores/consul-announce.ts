@@ -4,8 +4,9 @@ import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { AnnounceCall, Announcement } from "../core/store.ts";
+import { type Announced, createAnnounced, textOf } from "./consul-announced.ts";
 import type { BoundedCall, ConsulClient } from "./consul-client.ts";
-import { createLockRequests, type KvOperation, type LockRequests, type RawPair } from "./consul-lock-request.ts";
+import { createLockRequests, type KvOperation, type RawPair } from "./consul-lock-request.ts";
 import { createHolderHubs, takeSeat } from "./consul-lock-seat.ts";
 import { createLockSession } from "./consul-lock-session.ts";
 import type { ConsulTiming } from "./consul-timing.ts";
@@ -27,15 +28,6 @@ export interface AnnouncementParts {
   readonly timing: ConsulTiming;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-/** An announcement as its maker sees it. */
-interface Announced extends Announcement {
-  lose(reason: string): void;
-  /** Looks whether the key is as it should be, if there is a doubt; at least once more for each call. */
-  look(): void;
-  /** Makes up for a look that failed. */
-  recheck(): void;
 }
 
 /** More changes of others than this between a read and a write: somebody writes without end. */
@@ -67,18 +59,20 @@ export function createAnnouncements(parts: AnnouncementParts): Announcements {
   );
   const bounded = ({ signal, timeoutMs = timing.requestMs }: Call): BoundedCall => ({ signal, timeoutMs });
 
-  /** Resolves to the session that holds the key then, ours or that of somebody who says the same. */
-  async function take(key: string, value: string, call: AnnounceCall): Promise<string> {
+  /** Resolves to our session, which holds the key then; undefined when that of somebody who says the same does. */
+  async function take(key: string, value: string, call: AnnounceCall): Promise<string | undefined> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const id = await session.ensure(call);
       const raw = await requests.read(key, bounded(call));
       const steps = stepsFor(raw, { key, value, id, replaces: call.replaces });
-      if (typeof steps === "string") return steps;
+      if ("isOurs" in steps) return steps.isOurs ? id : undefined;
       const outcome = await requests.commit(steps, bounded(call));
       if (outcome.done) return id;
       if (outcome.sessionGone) session.gone(id);
     }
-    throw new AppError("E_STORE_STALE", `${key} is changed by somebody else again and again`);
+    throw new AppError("E_STORE_STALE", `${key} cannot be taken: somebody else changes it again and again`, {
+      hint: "or Consul bars it for up to a minute after somebody's session with a lock-delay; it is tried again",
+    });
   }
 
   return {
@@ -114,8 +108,8 @@ interface Wanted extends Pick<AnnounceCall, "replaces"> {
   readonly id: string;
 }
 
-/** The transaction that makes the key ours; or whose it is, when nothing is to be done. Throws E_CONFIG. */
-function stepsFor(raw: RawPair | undefined, wanted: Wanted): readonly KvOperation[] | string {
+/** The transaction that makes the key ours; or whether it is, when nothing is to be done. Throws E_CONFIG. */
+function stepsFor(raw: RawPair | undefined, wanted: Wanted): readonly KvOperation[] | { readonly isOurs: boolean } {
   const { key, value, id, replaces } = wanted;
   const lock = { Verb: "lock", Key: key, Value: Buffer.from(value).toString("base64"), Session: id } as const;
   if (raw === undefined) return [{ Verb: "check-not-exists", Key: key }, lock];
@@ -123,90 +117,15 @@ function stepsFor(raw: RawPair | undefined, wanted: Wanted): readonly KvOperatio
   const present = textOf(raw);
   const holder = raw.Session;
   if (holder === undefined || (holder === id && present !== value)) return [asRead, lock];
-  if (holder === id) return id;
+  if (holder === id) return { isOurs: true };
   if (replaces(present)) {
     // In one step, so that nobody ever sees the key gone: a session that is ended takes its keys with it.
     return [asRead, { Verb: "unlock", Key: key, Value: raw.Value, Session: holder }, lock];
   }
-  if (present === value) return holder;
+  if (present === value) return { isOurs: false };
   throw new AppError("E_CONFIG", `${key} is announced by somebody else, as ${shown(present)}`, {
     hint: "if that one is dead, the key goes away by itself within 20s; else one of the two needs another name",
   });
-}
-
-interface AnnouncedParts {
-  readonly key: string;
-  readonly value: string;
-  /** The session that holds the key. */
-  readonly id: string;
-  readonly requests: LockRequests;
-  /** For looks at the key. */
-  readonly call: BoundedCall;
-  /** Called once, when it is of no more use. */
-  left(): void;
-}
-
-function createAnnounced({ key, value, id, requests, call, left }: AnnouncedParts): Announced {
-  let over = false;
-  let looking = false;
-  let doubtful = false;
-  let tellLost: (reason: string) => void = () => {};
-  const lost = new Promise<string>((resolve) => {
-    tellLost = resolve;
-  });
-
-  function end(): void {
-    over = true;
-    left();
-  }
-
-  function lose(reason: string): void {
-    if (over) return;
-    end();
-    tellLost(reason);
-  }
-
-  /** What a watch has seen may be from before the last write: a look at the key decides. */
-  function look(): void {
-    doubtful = true;
-    if (looking || over) return;
-    looking = true;
-    doubtful = false;
-    const settle = (raw: RawPair | undefined) => {
-      looking = false;
-      if (raw === undefined) lose("somebody deleted the key, or its session ended");
-      else if (textOf(raw) !== value) lose("somebody overwrote the key");
-      else if (doubtful) look();
-    };
-    requests.read(key, call).then(settle, (error: unknown) => {
-      looking = false;
-      doubtful = true;
-      if (!(error instanceof AppError)) lose(String(error));
-    });
-  }
-
-  return {
-    lost,
-    lose,
-    look,
-    recheck() {
-      if (doubtful) look();
-    },
-    async withdraw(within) {
-      if (over) return;
-      end();
-      const mine = { Verb: "check-session", Key: key, Session: id } as const;
-      // Refused: it is not ours any more, and nothing is to be done.
-      await requests.commit([mine, { Verb: "delete", Key: key }], {
-        signal: within.signal,
-        timeoutMs: within.timeoutMs ?? call.timeoutMs,
-      });
-    },
-  };
-}
-
-function textOf({ Value: value }: RawPair): string {
-  return Buffer.from(value ?? "", "base64").toString("utf8");
 }
 
 function shown(value: string): string {
