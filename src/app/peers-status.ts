@@ -4,7 +4,7 @@ import type { PeersView } from "../haproxy/peers-view.ts";
 import { explainStatus } from "../haproxy/show-peers.ts";
 import { askAllPeers } from "./peers-ask.ts";
 import type { PeersScope, PeersWorld } from "./peers-places.ts";
-import { type AskedAll, type AskedHaproxy, problemOf } from "./peers-ways.ts";
+import { type AskedAll, type AskedHaproxy, byName, problemOf } from "./peers-ways.ts";
 
 /** Asks all HAProxies of a scope for the writer and their peers. Throws E_USAGE and E_CONFIG, see `askAllPeers`. */
 export async function readPeersStatus(scope: PeersScope, world: PeersWorld): Promise<PeersStatus> {
@@ -47,7 +47,8 @@ function describe(one: AskedHaproxy): HaproxyPeers {
     })),
     peers: group?.peers
       .filter(({ isLocal }) => !isLocal)
-      .map((peer) => ({ name: peer.name, isConnected: peer.isConnected, why: explainStatus(peer.lastStatus) })),
+      .map((peer) => ({ name: peer.name, isConnected: peer.isConnected, why: explainStatus(peer.lastStatus) }))
+      .sort((a, b) => byName(a.name, b.name)),
   };
 }
 

@@ -79,8 +79,8 @@ type TimedCall = Call & Pick<PeersWorld, "clock">;
  */
 function holdAll(places: readonly SwitchPlace[], held: HeldPlace[], call: TimedCall): Promise<Problems> {
   const ready = places.filter(({ isUp }) => isUp);
-  return onEach(ready, async ({ name, socket, writer }) => {
-    held.push({ name, held: await holdOthers(socket, writer, call) });
+  return onEach(ready, async ({ name, socket, view, writer }) => {
+    held.push({ name, held: await holdOthers(socket, { from: view.row?.server, to: writer }, call) });
   });
 }
 

@@ -34,6 +34,11 @@ export interface AskedPlace {
   readonly answer: Answer;
 }
 
+/** The order in which they are shown: lb2 before lb10. */
+export function byName(one: string, other: string): number {
+  return one.localeCompare(other, "en", { numeric: true });
+}
+
 /** Makes one HAProxy of all ways to the same process. `unasked`: names that are known without a socket. */
 export function mergeWays(asked: readonly AskedPlace[], unasked: readonly string[]): AskedAll {
   const elsewhere = asked.filter(isElsewhere);
@@ -45,7 +50,7 @@ export function mergeWays(asked: readonly AskedPlace[], unasked: readonly string
     if (same === undefined) found.push([one]);
     else same.push(one);
   }
-  const haproxies = found.flatMap(toHaproxy).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const haproxies = found.flatMap(toHaproxy).sort((a, b) => byName(a.name, b.name));
   const names = elsewhere.flatMap(({ place }) => place.knownAs ?? []);
   return { haproxies, unasked: unaskedOf(haproxies, [...unasked, ...names]) };
 }
@@ -101,9 +106,7 @@ function unaskedOf(haproxies: readonly AskedHaproxy[], known: readonly string[])
     "view" in answer ? (answer.view.group?.peers.map(({ name }) => name) ?? []) : [],
   );
   const asked = new Set(haproxies.map(({ name }) => name));
-  return [...new Set([...known, ...names])]
-    .filter((name) => !asked.has(name))
-    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  return [...new Set([...known, ...names])].filter((name) => !asked.has(name)).sort(byName);
 }
 
 /** Why nothing is known of one, in words, without its own name in front. */

@@ -15,6 +15,13 @@ export interface Held {
   release(call: Call): Promise<void>;
 }
 
+/** From whom the writer is moved to whom. */
+export interface Movement {
+  /** Undefined: there is no writer yet. */
+  readonly from: string | undefined;
+  readonly to: ServerRef;
+}
+
 /**
  * Puts all servers of the backend but one into maintenance, those that a client could reach. Only so can no client make
  * another one the writer while the writer is moved: each new connection writes the server that it was given into the
@@ -22,11 +29,12 @@ export interface Held {
  */
 export async function holdOthers(
   socket: RuntimeSocket,
-  writer: ServerRef,
+  { from, to }: Movement,
   call: Call & { readonly clock: Clock },
 ): Promise<Held> {
-  const servers = await readServers(socket, call, writer.backend);
-  const steps = servers.filter((one) => one.server !== writer.server && isReachable(one)).map(hold);
+  const servers = await readServers(socket, call, to.backend);
+  const others = servers.filter((one) => one.server !== to.server && isReachable(one));
+  const steps = inOrder(others, from).map(hold);
   try {
     await runSteps(socket, steps, call);
   } catch (error) {
@@ -39,6 +47,15 @@ export async function holdOthers(
     commands: steps.flatMap(({ undo }) => undo ?? []),
     release: (later) => undoSteps(socket, steps, later),
   };
+}
+
+/**
+ * The writer last: its clients are cut then, and must find nobody but the new one, or they are cut a second time. HAProxy
+ * gives clients without a row to the first that it can use, so that the others go from the end.
+ */
+function inOrder(servers: readonly RunningServer[], writer: string | undefined): readonly RunningServer[] {
+  const reversed = servers.toReversed();
+  return [...reversed.filter((one) => one.server !== writer), ...reversed.filter((one) => one.server === writer)];
 }
 
 const MAINTENANCE = ADMIN.forcedMaint | ADMIN.inheritedMaint | ADMIN.resolutionMaint;
