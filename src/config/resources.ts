@@ -28,6 +28,7 @@ export function loadResources(
     });
   }
   rejectSharedDest(resources);
+  rejectSharedName(resources);
   return options.only === undefined ? resources : [pick(resources, options.only)];
 }
 
@@ -55,6 +56,24 @@ function rejectSharedDest(resources: readonly TemplateResource[]): void {
       });
     }
     byDest.set(resource.dest, resource);
+  }
+}
+
+/** One HAProxy may have several resources, but is in one place. */
+function rejectSharedName(resources: readonly TemplateResource[]): void {
+  const byName = new Map<string, TemplateResource>();
+  for (const resource of resources) {
+    const { peers, prefix, haproxy } = resource;
+    if (peers?.announce === undefined) continue;
+    const name = JSON.stringify([prefix, peers.local ?? haproxy?.sockets]);
+    const other = byName.get(name);
+    if (other !== undefined && JSON.stringify(other.peers?.announce) !== JSON.stringify(peers.announce)) {
+      const text = `${resource.file} and ${other.file} announce one HAProxy at two places`;
+      throw new AppError("E_CONFIG", text, {
+        hint: "announce and socket_port must be the same in both, or local another",
+      });
+    }
+    byName.set(name, resource);
   }
 }
 

@@ -40,8 +40,10 @@ interface Held {
 const RETRY = { firstMs: 100, maxMs: 15_000 };
 /** What was held for as long is no part of a quarrel about the key, ms. */
 const CALM_MS = 10_000;
-/** How soon HAProxy is asked again for its name, ms. */
+/** How soon an HAProxy that could not be asked for its name is asked again, ms. */
 const ASK_AGAIN = { firstMs: 1_000, maxMs: 60_000 };
+/** How soon one that has told it, ms: it may be started again under another one. */
+const ASK_ANEW_MS = 60_000;
 /** How long one request to the store may take, ms. */
 const REQUEST_MS = 10_000;
 /** How long taking it away may hold up the end of the process, ms. */
@@ -64,13 +66,14 @@ export function announcePeer(first: WantedPeer, deps: AnnounceDeps): AnnouncedPe
 
   async function turn(): Promise<number | undefined> {
     const { prefix, place, local } = wanted;
-    const { names, certain } = await local({ signal });
+    const { names, from, certain } = await local({ signal });
     const [name = ""] = names;
     const key = peerKey(prefix, name);
     const value = printPeer({ name, ...place });
     if (held?.key !== key || held.value !== value) await bring(key, value, place);
-    if (certain) asking.reset();
-    return certain ? undefined : asking.next();
+    if (!certain) return asking.next();
+    asking.reset();
+    return from === "haproxy" ? ASK_ANEW_MS : undefined;
   }
 
   async function bring(key: string, value: string, place: Omit<Peer, "name">): Promise<void> {

@@ -56,6 +56,7 @@ export function createAnnounced({ key, value, id, requests, call, left }: Announ
       looking = false;
       if (raw === undefined) lose("somebody deleted the key, or its session ended");
       else if (textOf(raw) !== value) lose("somebody overwrote the key");
+      else if (raw.Session === undefined) lose("no session holds the key");
       else if (doubtful) look();
     };
     requests.read(key, call).then(settle, (error: unknown) => {

@@ -132,6 +132,13 @@ test.each([
   ["deleted", () => consul.kv.delete(KEY)],
   ["overwrote", () => consul.kv.put(KEY, "x")],
   [
+    "wrote it anew with the same value, and no session,",
+    async () => {
+      await consul.kv.delete(KEY);
+      await consul.kv.put(KEY, "a");
+    },
+  ],
+  [
     "ended the session",
     async () => void (await consul.request(`/v1/session/destroy/${(await raw()).Session}`, { method: "PUT" })),
   ],
@@ -142,6 +149,7 @@ test.each([
   await first.lost;
   await announce(store, "a");
   expect(await consul.kv.get(KEY)).toBe("a");
+  expect((await raw()).Session).toBeTruthy();
 });
 
 test("of many who start at once with one name one has the key, and each that may not have it is told", async () => {

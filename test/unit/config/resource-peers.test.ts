@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseResource } from "../../../src/config/resource-file.ts";
+import { loadResources } from "../../../src/config/resources.ts";
 import { AppError } from "../../../src/core/errors.ts";
 import { folderWith } from "../../support/program.ts";
 
@@ -113,5 +114,30 @@ describe("what is wrong is said with the key, and what it is", () => {
     const error = problem(`pattern = "lb-{n}:1"\ninstances_file = "${file}"`);
     expect(error.message).toBe(`conf.d/galera.toml: [peers] instances_file ${file} does not hold a whole number`);
     expect(`${error.message}${error.hint}`).not.toContain("hunter2");
+  });
+});
+
+describe("two resources with an HAProxy each", () => {
+  const load = (one: string, two: string) => {
+    const file = (name: string, peers: string) => `[template]\nsrc = "a"\ndest = "/${name}"\n[peers]\n${peers}`;
+    return loadResources(folderWith({ "conf.d/a.toml": file("a", one), "conf.d/b.toml": file("b", two) }), {
+      prefix: "",
+    });
+  };
+  const AT = 'announce = "10.0.0.1:10000"';
+
+  test("the same one at two places is refused", () => {
+    for (const local of ['local = "lb1"\n', ""]) {
+      expect(() => load(`${local}${AT}`, `${local}announce = "10.0.0.1:10001"`)).toThrow(
+        /b\.toml and .*a\.toml announce one HAProxy at two places/,
+      );
+      expect(() => load(`${local}${AT}`, `${local}${AT}\nsocket_port = 9999`)).toThrow(/two places/);
+    }
+  });
+
+  test("the same one at one place, two names, and one that is not announced are fine", () => {
+    expect(load(AT, AT)).toHaveLength(2);
+    expect(load(`local = "lb1"\n${AT}`, 'local = "lb2"\nannounce = "10.0.0.1:10001"')).toHaveLength(2);
+    expect(load(AT, "")).toHaveLength(2);
   });
 });
