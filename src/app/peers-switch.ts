@@ -10,6 +10,8 @@ export interface SwitchOutcome {
   readonly result: "switched" | "already" | "refused" | "failed";
   /** One for each HAProxy that was switched. */
   readonly moves: readonly SwitchMove[];
+  /** How many HAProxies there are, those included that could not be asked. */
+  readonly total: number;
   /** Why it was refused, what went wrong, or what was overridden by force. */
   readonly problems: Problems;
   /** It was refused for what `force` overrides. */
@@ -40,18 +42,19 @@ export async function switchWriter(
   world: PeersWorld,
 ): Promise<SwitchOutcome> {
   const asked = await askAllPeers(scope, world);
+  const total = asked.haproxies.length;
   const { always, unlessForced } = objectionsTo(server, asked, scope.doubts);
   if (always.length > 0 || (unlessForced.length > 0 && !force)) {
     const forceHelps = always.length === 0;
-    return { result: "refused", moves: [], problems: [...always, ...unlessForced], forceHelps };
+    return { result: "refused", moves: [], total, problems: [...always, ...unlessForced], forceHelps };
   }
   const places = placesFor(server, asked);
   const within: SwitchWorld = { ...world, timeoutMs: scope.timeoutMs };
   const isThere = places.every(({ view }) => view.row?.server === server);
   const problems = isThere ? await cutStrays(places, within) : await move(places, within);
   const moves = places.map(describeMove);
-  if (problems.length > 0) return { result: "failed", moves, problems: [...problems, ...unlessForced] };
-  return { result: isThere ? "already" : "switched", moves, problems: unlessForced };
+  if (problems.length > 0) return { result: "failed", moves, total, problems: [...problems, ...unlessForced] };
+  return { result: isThere ? "already" : "switched", moves, total, problems: unlessForced };
 }
 
 async function move(places: readonly SwitchPlace[], world: SwitchWorld): Promise<Problems> {

@@ -43,7 +43,7 @@ interface OutcomeText {
 }
 
 function outcomeText(outcome: SwitchOutcome, server: string): OutcomeText {
-  const { result, moves, problems } = outcome;
+  const { result, moves, total, problems } = outcome;
   if (result === "refused") {
     const forced = outcome.forceHelps === true ? "; --force would do it all the same" : "";
     return { out: [], err: [`not switched to ${server}, nothing was touched${forced}:`, ...indented(problems)] };
@@ -55,9 +55,10 @@ function outcomeText(outcome: SwitchOutcome, server: string): OutcomeText {
     const what = from === server ? `${server} already` : `${from ?? "none"} -> ${server}`;
     return `${name}: ${what}${sessions === 0 ? "" : `, ${sessions} ${sessions === 1 ? "session" : "sessions"} cut`}`;
   });
-  const summary = result === "already" ? `${server} was the writer already` : `${server} is the writer`;
+  const whose = moves.length < total ? `${moves.length} of ${total}` : total === 1 ? moves[0]?.name : `all ${total}`;
+  const summary = `${server} ${result === "already" ? "was the writer already" : "is the writer"} of ${whose}`;
   const overridden = problems.length === 0 ? [] : ["forced, in spite of:", ...indented(problems)];
-  return { out: [...rows, `${summary} of ${moves.length === 1 ? "the one" : `all ${moves.length}`}`], err: overridden };
+  return { out: [...rows, summary], err: overridden };
 }
 
 function indented(texts: readonly string[]): readonly string[] {

@@ -30,7 +30,7 @@ export function parseTables(text: string, name: string): readonly StickTable[] {
 /**
  * Reads the answer to `show table T`: a header as in the list, and a line for each row, such as
  * `0x55d7: key=1 use=0 exp=0 server_id=2 server_key=s2` (`table_dump_entry_to_buffer` in src/stick_table.c; 3.0 has
- * `shard=0` besides). Undefined: there is no such table.
+ * `shard=0` besides, older ones `server_name=`). Undefined: there is no such table.
  */
 export function parseTable(
   text: string,

@@ -278,7 +278,7 @@ describe("peers switch", () => {
     await visit(lb1);
     await lb3.kill();
     const moved = await peers(["switch", "s2", "--force", ...sockets(lab)]);
-    expect(moved.stdout).toContain("s2 is the writer of all 2\n");
+    expect(moved.stdout).toContain("s2 is the writer of 2 of 3\n");
     expect(moved.stderr).toContain(`forced, in spite of:\n  ${lb3.socket}: `);
     expect(moved.code).toBe(0);
   });
