@@ -59,7 +59,7 @@ export function statusJson(status: PeersStatus, verdict: PeersVerdict): string {
 
 function rowOf(one: HaproxyPeers): readonly string[] {
   const { name, problem, active, row, servers, peers } = one;
-  if (problem !== undefined) return [name, "?", "?", "?", "no answer"];
+  if (problem !== undefined) return [name, "?", "?", "?", "?"];
   const writer = servers.find((server) => server.name === active);
   const sessions = servers
     .filter((server) => server.sessions > 0)

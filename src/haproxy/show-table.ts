@@ -62,7 +62,15 @@ function readHeader(line: string, asked: Asked): StickTable {
   return { name, type, size: Number(size), used: Number(used) };
 }
 
+/** In place of the rows, below level operator. */
+const NOT_DUMPED = "# contents not dumped";
+
 function readRow(line: string, asked: Asked): StickRow {
+  if (line.startsWith(NOT_DUMPED)) {
+    throw new RuntimeError("denied", `HAProxy at ${asked.name}: "${asked.command}" was answered without the rows`, {
+      hint: 'the socket needs "level operator", or admin, on its "stats socket" line in haproxy.cfg',
+    });
+  }
   const match = /^0x[0-9a-f]+: key=(.*?) use=\d+ exp=\d+(.*)$/.exec(line);
   if (match === null) throw unreadable(line, asked);
   const [, key = "", rest = ""] = match;

@@ -38,6 +38,11 @@ describe("show table", () => {
     expect(parseTable("No such table\n", "/s")).toBeUndefined();
   });
 
+  test("rows that the socket's level keeps back are no empty table", () => {
+    const text = `${HEADER}\n# contents not dumped due to insufficient privileges\n`;
+    expect(() => parseTable(text, "/s")).toThrow('HAProxy at /s: "show table …" was answered without the rows');
+  });
+
   test.each([`${HEADER}\nName: HAProxy`, "Name: HAProxy", ""])("what is no table is an error: %#", (text) => {
     expect(() => parseTable(text, "/s")).toThrow('HAProxy at /s: "show table …" has a line nobody can read: ');
   });
