@@ -99,10 +99,8 @@ export function createChooser(options: GroupOptions, context: ChooserContext): C
 
   async function carryOut(decision: Change, before: Published): Promise<void> {
     const entry = decision.action === "remove" ? undefined : composeEntry(options, decision, before, context.proxyport);
-    if (await publication.write(entry)) {
-      tellWritten(decision, before);
-      context.background(publication.confirm());
-    }
+    if (await publication.write(entry)) tellWritten(decision, before);
+    context.background(publication.confirm());
     if (!context.signal.aborted) evaluate();
   }
 

@@ -1,11 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import type { Entry } from "../core/entry.ts";
-import { AppError, isAbort } from "../core/errors.ts";
+import { isAbort } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { type Published, readPublished } from "../core/published.ts";
 import type { GroupCounters } from "../core/status.ts";
 import { ABSENT, type Index, type Store } from "../core/store.ts";
 import { createBackoff } from "../lib/backoff.ts";
+import { createConfirmation } from "./confirmation.ts";
 import type { Writer } from "./leadership.ts";
 import { createMalformedTeller, createTroubles } from "./publication-troubles.ts";
 
@@ -24,11 +25,7 @@ export interface Publication {
    * comes of it, the caller decides anew then: a lost race is never answered by writing blindly. Rejects only for a bug.
    */
   write(wanted: Entry | undefined): Promise<boolean>;
-  /**
-   * After a write that is in: makes sure that we and the store mean the same. The watch tells of changes of
-   * content, so it is silent when somebody puts back what was there before ours quickly enough. Resolves
-   * when the watch has spoken or the entry was read. Rejects only for a bug.
-   */
+  /** After a write, in or lost: makes sure that we and the store mean the same, see {@link createConfirmation}. */
   confirm(): Promise<void>;
   /** What is published is the right choice: writes that were lost or failed until now slow the next one no longer. */
   agreed(): void;
@@ -57,11 +54,10 @@ export const STORE_TIMEOUT_MS = 5_000;
 /** Endless; short enough that a store that returns is noticed at once by a person's measure. */
 const RETRY = { firstMs: 50, maxMs: 2_000 };
 
-/** How long the watch has to show our own write before it is read. */
-const CONFIRM_MS = 1_000;
-
 interface Known {
   readonly published: Published;
+  /** As it is in the store. */
+  readonly value: string | undefined;
   /** Undefined after our own write: only the store knows the new one. */
   readonly index: Index | undefined;
 }
@@ -73,12 +69,14 @@ export function createPublication(context: PublicationContext): Publication {
   const writeBackoff = createBackoff(RETRY);
   let known: Known | undefined;
   let writing = false;
+  /** What the watch told last. */
+  let told: Known | undefined;
   const tellMalformed = createMalformedTeller(context);
   let losses = 0;
 
   function learn(pair: { readonly value: string; readonly index: Index } | undefined): void {
     const published = readPublished(pair?.value);
-    known = { published, index: pair?.index ?? ABSENT };
+    known = { published, value: pair?.value, index: pair?.index ?? ABSENT };
     tellMalformed(published);
   }
 
@@ -97,6 +95,7 @@ export function createPublication(context: PublicationContext): Publication {
           backoff.reset();
           reading.over();
           learn(snapshot.pairs.find((pair) => pair.key === key));
+          told = known;
           context.onChange();
         }
       } catch (error) {
@@ -157,19 +156,6 @@ export function createPublication(context: PublicationContext): Publication {
     }
   }
 
-  async function confirm(): Promise<void> {
-    while (known?.index === undefined && (await pause(CONFIRM_MS, context))) {
-      if (known?.index !== undefined) return;
-      try {
-        await read();
-        context.onChange();
-      } catch (error) {
-        // The watch, which lives by the same store, tells of its trouble; here it is only tried again.
-        if (!signal.aborted && !(error instanceof AppError)) throw error;
-      }
-    }
-  }
-
   return {
     get published() {
       return known?.published;
@@ -182,14 +168,18 @@ export function createPublication(context: PublicationContext): Publication {
     },
     follow,
     write,
-    confirm,
+    confirm: createConfirmation(context, {
+      isTold: () => known?.index !== undefined && known.value === told?.value,
+      read,
+      onChange: () => context.onChange(),
+    }),
     agreed,
   };
 }
 
 function knownAfter(wanted: Entry | undefined): Known {
-  if (wanted === undefined) return { published: { state: "absent" }, index: ABSENT };
-  return { published: { state: "entry", entry: wanted }, index: undefined };
+  if (wanted === undefined) return { published: { state: "absent" }, value: undefined, index: ABSENT };
+  return { published: { state: "entry", entry: wanted }, value: JSON.stringify(wanted), index: undefined };
 }
 
 /** False: stopped meanwhile. */
