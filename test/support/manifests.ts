@@ -26,7 +26,7 @@ export interface Service extends Manifest {
     readonly clusterIP?: string;
     readonly publishNotReadyAddresses?: boolean;
     readonly selector: Labels;
-    readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[];
+    readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string | number }[];
   };
 }
 

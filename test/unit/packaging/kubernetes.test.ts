@@ -127,7 +127,7 @@ describe("the pods", () => {
   });
 
   test("have the container's ports where HAProxy listens", () => {
-    expect(BASE).toContain(`stats socket ipv4@*:${portNamed("runtime")} `);
+    expect(BASE).toContain(`stats socket ipv4@*:${portNamed("runtime")} level admin\n`);
     expect(BASE).toContain(`bind *:${portNamed("health")}\n`);
     expect(BASE).toContain(`monitor-uri ${containerNamed("haproxy").readinessProbe?.httpGet.path}\n`);
     expect(orders().proxyport).toBe(portNamed("mysql"));
@@ -146,7 +146,7 @@ describe("the peers", () => {
       expect(spec.clusterIP, "a headless Service has no name before its pod is there").toBeUndefined();
       expect(spec.publishNotReadyAddresses).toBe(true);
       expect(spec.selector).toEqual({ "statefulset.kubernetes.io/pod-name": pod });
-      const ports = spec.ports.map((one) => [one.port, portNamed(one.targetPort)]);
+      const ports = spec.ports.map((one) => [one.port, portNamed(`${one.targetPort}`)]);
       expect(ports).toEqual([
         [Number(port), Number(port)],
         [socketPort, socketPort],
@@ -175,7 +175,8 @@ describe("what belongs together", () => {
       ...SERVICES.flatMap(({ spec }) => spec.ports.map(({ targetPort }) => targetPort)),
       ...policy.spec.ingress.flatMap(({ ports }) => ports.map(({ port }) => port)),
     ];
-    for (const name of named) expect(portNamed(name)).toBeTypeOf("number");
+    // 3306 is that of a Galera node.
+    for (const name of named.filter((port) => port !== 3306)) expect(portNamed(`${name}`)).toBeTypeOf("number");
   });
 
   test("the runtime socket and the peers are open to the pods alone", () => {
@@ -190,6 +191,14 @@ describe("what belongs together", () => {
     const servers = orders().servers.map(({ host, port }) => `${host}:${port}`);
     expect(NODES["servers"]).toBe(servers.join(","));
     expect(containerNamed("checkers").args?.join(" ")).toContain(`--tag ${orders().name} `);
+  });
+
+  test("a Galera node that is named by name is a Service with an address of its own, which HAProxy resolves once", () => {
+    for (const { host, port } of orders().servers) {
+      const { spec } = manifest<Service>("Service", host);
+      expect(spec).toMatchObject({ publishNotReadyAddresses: true, ports: [{ port }] });
+      expect(spec.clusterIP).toBeUndefined();
+    }
   });
 
   test("the image is the same everywhere, of this version, as the container file says", () => {
