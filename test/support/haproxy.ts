@@ -28,6 +28,8 @@ export interface HaproxyOptions {
   readonly binary?: string;
   /** What its file takes from the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More of its command line, `-L NAME` for example. */
+  readonly args?: readonly string[];
 }
 
 /** A running HAProxy. */
@@ -86,7 +88,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   }
   const masterWorker = options.masterWorker === true;
   const binary = options.binary ?? "haproxy";
-  const program = { binary, env: options.env ?? {} };
+  const program = { binary, env: options.env ?? {}, args: options.args ?? [] };
   const start = () => startAndWait(place, masterWorker, program);
   let launched = await start();
   return {
@@ -136,12 +138,17 @@ export function cli(socket: string, command: string): Promise<string> {
 
 interface Program {
   readonly binary: string;
+  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-async function startAndWait(place: HaproxyPlace, masterWorker: boolean, { binary, env }: Program): Promise<Launched> {
+async function startAndWait(
+  place: HaproxyPlace,
+  masterWorker: boolean,
+  { binary, env, args }: Program,
+): Promise<Launched> {
   const master = masterWorker ? ["-W", "-S", `${place.masterSocket},mode,600`] : [];
-  const launched = launch(binary, ["-db", ...master, "-f", place.configPath], { dir: place.dir, env });
+  const launched = launch(binary, ["-db", ...args, ...master, "-f", place.configPath], { dir: place.dir, env });
   const sockets = masterWorker ? [place.socket, place.masterSocket] : [place.socket];
   await untilReady("haproxy", launched, async () => {
     for (const socket of sockets) await cli(socket, socket === place.masterSocket ? "show proc" : "show info");
@@ -151,8 +158,12 @@ async function startAndWait(place: HaproxyPlace, masterWorker: boolean, { binary
 }
 
 /** Plain mode: a new process takes the listening sockets over from the old one's stats socket. */
-async function takeOver(place: HaproxyPlace, old: Launched, { binary, env }: Program): Promise<Launched | undefined> {
-  const args = ["-db", "-f", place.configPath, "-x", place.socket, "-sf", `${old.pid}`];
+async function takeOver(
+  place: HaproxyPlace,
+  old: Launched,
+  { binary, env, args: more }: Program,
+): Promise<Launched | undefined> {
+  const args = ["-db", ...more, "-f", place.configPath, "-x", place.socket, "-sf", `${old.pid}`];
   const next = launch(binary, args, { dir: place.dir, env });
   const answered = await eventually("the new haproxy answers, or refuses its file", async () => {
     if (!next.running) return "refused";
