@@ -3,6 +3,7 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 import { type Launched, launch } from "./launch.ts";
+import { currentScope } from "./releases.ts";
 import { untilReady } from "./server.ts";
 import { tempDir } from "./temp-dir.ts";
 
@@ -89,6 +90,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   const masterWorker = options.masterWorker === true;
   const binary = options.binary ?? "haproxy";
   const program = { binary, env: options.env ?? {}, args: options.args ?? [] };
+  const within = currentScope();
   const start = () => startAndWait(place, masterWorker, program);
   let launched = await start();
   return {
@@ -114,7 +116,8 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     resume: () => launched.resume(),
     async restart() {
       await launched.stop();
-      launched = await start();
+      // One that serves a whole file goes on after the test that started it again.
+      launched = await within(start);
     },
   };
 }
