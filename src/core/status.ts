@@ -31,7 +31,7 @@ export interface GroupStatus {
   readonly publishes: boolean;
   /** As `host:port`, the first choice first; empty: nothing is published; undefined: the store has not told yet. */
   readonly published: readonly string[] | undefined;
-  /** Undefined without `--ha`. */
+  /** Undefined where no lock is held: without `--ha`, and without `--publish writer` over a store with locks. */
   readonly leader: boolean | undefined;
   /** The store answers. */
   readonly storeReadable: boolean;
