@@ -1,17 +1,28 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 import { findBinary, type Launched, launch } from "./launch.ts";
 import { type ConfigMap, type Container, manifest, type Secret, type StatefulSet } from "./manifests.ts";
-import { releaseLater } from "./releases.ts";
 import { tempDir } from "./temp-dir.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Whether this machine lets us make namespaces: as root, and not in a container that forbids it. */
+/** Whether this machine lets us make namespaces: as root, with `ip` (iproute2), and not in a container that forbids it. */
 export const CAN_CONTAIN =
-  spawnSync("sh", ["-c", `unshare --mount --uts --pid --fork mount -t tmpfs none /mnt && ip netns add ${probe()}`])
-    .status === 0 && spawnSync("ip", ["netns", "del", probe()]).status === 0;
+  spawnSync("sh", [
+    "-c",
+    "unshare --mount --uts --net --pid --fork sh -c 'mount -t tmpfs none /mnt && ip link add type veth && ip link add type bridge'",
+  ]).status === 0;
 
 /** One pod of the StatefulSet. */
 export interface Pod {
@@ -43,9 +54,9 @@ export interface Kubelet {
  * pid, mount and host name namespaces of its own, the containers of a pod in one network. In place of Services are the fixed
  * addresses of the pods, in the hosts file: for `names` of them, as there are Services. Needs {@link CAN_CONTAIN}.
  */
-export function startKubelet(options: { instances: number; names?: number; haproxy?: string }): Kubelet {
+export async function startKubelet(options: { instances: number; names?: number; haproxy?: string }): Promise<Kubelet> {
   const dir = tempDir("kubelet");
-  const network = createNetwork();
+  const networks = await createNetworks(MOST_PODS);
   const set = manifest<StatefulSet>("StatefulSet");
   const { volumes } = set.spec.template.spec;
   const filesIn = new Map(volumes.map((volume) => [volume.name, sourceOf(volume)]));
@@ -57,11 +68,10 @@ export function startKubelet(options: { instances: number; names?: number; hapro
   const pods = new Map<number, Pod>();
   const create = (n: number): Pod => {
     const name = `${set.metadata.name}-${n}`;
-    const netns = network.join(n);
     const hosts = join(dir, `${name}.hosts`);
     writeFileSync(
       hosts,
-      hostsOf(n, { service: set.spec.serviceName, set: set.metadata.name, names: options.names ?? 5 }),
+      hostsOf(n, { service: set.spec.serviceName, set: set.metadata.name, names: options.names ?? MOST_PODS }),
     );
     const mountsOf = ({ volumeMounts }: Container) =>
       volumeMounts.map(({ name: volume, mountPath, readOnly }) => {
@@ -70,7 +80,7 @@ export function startKubelet(options: { instances: number; names?: number; hapro
       });
     const run = (container: Container, words: readonly string[]) => {
       const command = ["env", ...variablesOf(container, name), ...words];
-      const enter = [`--net=/run/netns/${netns}`, findBinary("unshare"), ...ISOLATED];
+      const enter = [`--net=${networks[n]}`, findBinary("unshare"), ...ISOLATED];
       return launch("nsenter", [...enter, "sh", "-euc", SCRIPT, "container", ...command], {
         endWith: "SIGKILL",
         env: {
@@ -116,6 +126,9 @@ export function mainProcess({ pid }: Launched): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
 }
 
+/** As many Services of their own as there are for the pods. */
+const MOST_PODS = 5;
+
 const ISOLATED = ["--mount", "--uts", "--pid", "--fork", "--kill-child"];
 
 /**
@@ -149,39 +162,41 @@ mount -o remount,ro "$root"
 exec chroot "$root" /usr/bin/env -i -C / "PATH=/opt/confd-haproxy/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin" setpriv --reuid 10001 --regid 10001 --clear-groups --bounding-set=-all --no-new-privs -- "$@"
 `;
 
-/** A network of pods that reaches nothing else, and that nothing else reaches. */
-function createNetwork(): { join(n: number): string } {
-  const prefix = `chp-${process.pid}-${++networks}`;
-  const hub = `${prefix}-hub`;
-  const add = (name: string) => {
-    ip("netns", "add", name);
-    releaseLater(name, () => ip("netns", "del", name));
-  };
-  add(hub);
-  ip("-n", hub, "link", "add", "br0", "type", "bridge");
-  ip("-n", hub, "link", "set", "br0", "up");
-  return {
-    join(n) {
-      const name = `${prefix}-${n}`;
-      add(name);
-      ip("-n", hub, "link", "add", `veth${n}`, "type", "veth", "peer", "name", "eth0", "netns", name);
-      ip("-n", hub, "link", "set", `veth${n}`, "master", "br0", "up");
-      ip("-n", name, "addr", "add", `${addressOf(n)}/24`, "dev", "eth0");
-      ip("-n", name, "link", "set", "eth0", "up");
-      ip("-n", name, "link", "set", "lo", "up");
-      return name;
-    },
-  };
+/**
+ * Networks of pods, as `/proc` shows them: they reach one another, and nothing else reaches them. They are held by processes that
+ * end with the test, or with this process, however it ends: then the kernel takes them away.
+ */
+async function createNetworks(count: number): Promise<readonly string[]> {
+  const hub = await holdNetwork();
+  enter(hub, "ip link add br0 type bridge && ip link set br0 up");
+  const networks: string[] = [];
+  for (let n = 0; n < count; n++) {
+    const pid = await holdNetwork();
+    const port = `veth${n}`;
+    enter(hub, `ip link add ${port} type veth peer name eth0 netns ${pid} && ip link set ${port} master br0 up`);
+    enter(pid, `ip addr add ${addressOf(n)}/24 dev eth0 && ip link set eth0 up && ip link set lo up`);
+    networks.push(networkOf(pid));
+  }
+  return networks;
 }
 
-let networks = 0;
+async function holdNetwork(): Promise<number> {
+  const { pid } = launch("unshare", ["--net", "sleep", "infinity"], { endWith: "SIGKILL" });
+  const ours = readlinkSync("/proc/self/ns/net");
+  await eventually("a network of its own", () => readlinkSync(networkOf(pid)) !== ours);
+  return pid;
+}
+
+function networkOf(pid: number): string {
+  return `/proc/${pid}/ns/net`;
+}
+
+function enter(pid: number, line: string): void {
+  execFileSync(findBinary("nsenter"), [`--net=${networkOf(pid)}`, "sh", "-c", line]);
+}
 
 function addressOf(n: number): string {
   return `10.99.0.${10 + n}`;
-}
-
-function ip(...words: readonly string[]): void {
-  execFileSync(findBinary("ip"), words);
 }
 
 /** As a kubelet writes it: the pod's own name means its own address; the others are what the DNS has, their Services. */
@@ -256,8 +271,4 @@ function emptyDir(path: string): string {
 function mkdir(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o711 });
   return path;
-}
-
-function probe(): string {
-  return `chp-probe-${process.pid}`;
 }
