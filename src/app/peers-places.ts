@@ -9,12 +9,16 @@ import type { StoreOptions } from "../core/store-options.ts";
 import { openStore } from "../stores/open.ts";
 
 /** What the user asks. */
-export interface PeersRequest {
+export interface PeersRequest extends ResourceRequest {
   /** Runtime sockets that were named: with them nothing else is read. */
   readonly sockets: readonly string[];
   readonly resource: string | undefined;
   readonly confdir: string;
   readonly prefix: string;
+}
+
+/** What is asked of one resource. */
+export interface ResourceRequest {
   readonly table: string | undefined;
   readonly backend: string | undefined;
   /** How long each HAProxy, and the store, may take, ms. */
@@ -56,18 +60,26 @@ export interface PeersWorld {
  */
 export async function findPlaces(request: PeersRequest, world: PeersWorld): Promise<PeersScope> {
   const { table, backend, timeoutMs } = request;
-  const common = { backend, timeoutMs };
   if (request.sockets.length > 0) {
     const places = request.sockets.map((address) => ({ address, masterSocket: undefined, knownAs: undefined }));
-    return { ...common, resource: undefined, places, unasked: [], table, doubts: [] };
+    return { backend, timeoutMs, resource: undefined, places, unasked: [], table, doubts: [] };
   }
-  const resource = pickResource(request);
+  return placesOfResource(pickResource(request), request, world);
+}
+
+/** The HAProxies of this resource, as {@link findPlaces}. */
+export async function placesOfResource(
+  resource: TemplateResource,
+  request: ResourceRequest,
+  world: PeersWorld,
+): Promise<PeersScope> {
+  const { table, backend, timeoutMs } = request;
   const { announced, doubts } = await readAnnounced(resource, request, world);
   const known = new Map([...(resource.peers?.members ?? []), ...announced].map((peer) => [peer.name, peer]));
   const places = placesOf(resource, [...known.values()]);
   if (places.length === 0 && doubts.length === 0) throw noSocket(resource);
   return {
-    ...common,
+    ...{ backend, timeoutMs },
     resource: resource.name,
     places,
     unasked: [...known.values()].filter(({ socket }) => socket === undefined).map(({ name }) => name),
@@ -119,7 +131,7 @@ function noSocket({ name }: TemplateResource): AppError {
 
 async function readAnnounced(
   { keys, prefix }: TemplateResource,
-  request: PeersRequest,
+  request: ResourceRequest,
   world: PeersWorld,
 ): Promise<{ readonly announced: readonly KnownPeer[]; readonly doubts: readonly string[] }> {
   const folder = peerKey(prefix, "");
@@ -136,7 +148,7 @@ async function readAnnounced(
 
 async function listAnnounced(
   folder: string,
-  { store: options, timeoutMs }: PeersRequest,
+  { store: options, timeoutMs }: ResourceRequest,
   world: PeersWorld,
 ): Promise<readonly KnownPeer[]> {
   const store = await openStore(options, world);

@@ -1,18 +1,4 @@
-import type { HaproxyPeers, PeersStatus } from "../core/peers-status.ts";
-
-/** Whether all is as it should be, and if not what is not. */
-export interface PeersVerdict {
-  /** All have answered, have the same writer, which is up, and are connected with each other. */
-  readonly isGood: boolean;
-  /** All that could be asked have the same writer, or none. */
-  readonly agrees: boolean;
-  /** On whom they agree; undefined: they do not, or no client has come yet. */
-  readonly active: string | undefined;
-  /** In one line, for a person at night. */
-  readonly summary: string;
-  /** What is wrong beside the summary, one line each. */
-  readonly troubles: readonly string[];
-}
+import type { HaproxyPeers, PeersStatus, PeersVerdict } from "../core/peers-status.ts";
 
 /** Judges what was found. */
 export function judgePeers(status: PeersStatus): PeersVerdict {
@@ -53,6 +39,7 @@ function summaryOf(
   groups: readonly WriterGroup[],
 ): string {
   const [first] = groups;
+  if (haproxies.length === 0) return "no HAProxy could be asked";
   if (first === undefined) return haproxies.length === 1 ? "it does not answer" : `none of ${haproxies.length} answers`;
   if (groups.length > 1) return `they do not agree: ${groups.map(describe).join("; ")}`;
   const who =

@@ -7,7 +7,7 @@ import type { Store } from "../core/store.ts";
 import type { StoreOptions } from "../core/store-options.ts";
 import type { Supervisor } from "../core/supervisor.ts";
 import type { Template } from "../core/template-engine.ts";
-import { BUILD } from "../core/version.ts";
+import { BUILD, VERSION } from "../core/version.ts";
 import { createLocalPeer } from "../render/local-peer.ts";
 import { once } from "../render/once.ts";
 import type { Outcome } from "../render/outcome.ts";
@@ -20,6 +20,7 @@ import { openStore } from "../stores/open.ts";
 import { createTemplateEngine } from "../templating/engine.ts";
 import { openHaproxies } from "./haproxies.ts";
 import { createPeersAnnouncer, type LocalResource, type PeersAnnouncer } from "./peers-announce.ts";
+import type { PeersWatch } from "./peers-watch.ts";
 
 /** What the user asked `render` to do. */
 export interface RenderRequest {
@@ -34,6 +35,8 @@ export interface RenderRequest {
   readonly splayMs: number;
   readonly options: RenderOptions;
   readonly store: StoreOptions;
+  /** Where the status of HAProxies with `[peers]` is served while it watches; a SIGHUP changes nothing of it. */
+  readonly status: { readonly bind: string; readonly port: number } | undefined;
 }
 
 /** The world as `render` meets it. */
@@ -95,25 +98,49 @@ async function openSession(read: () => RenderRequest, world: RenderWorld): Promi
 
 /** Announces the HAProxies of this machine for as long as it serves. */
 async function serve(first: Session, read: () => RenderRequest, world: RenderWorld): Promise<true> {
+  const peersWatch = await serveStatus(first.request, world);
   const announcer = createPeersAnnouncer(world);
   // At once, not behind the step in hand: a reload may take its time.
   const withdraw = () => void announcer.close();
   world.stop.addEventListener("abort", withdraw, { once: true });
   try {
-    await serveSessions(first, { read, announcer }, world);
+    await serveSessions(first, { read, announcer, peersWatch }, world);
   } finally {
     world.stop.removeEventListener("abort", withdraw);
     await announcer.close();
+    await peersWatch?.ended;
   }
   world.supervisor.stopping();
   world.logger.info("stopped");
   return true;
 }
 
+/** Before anything else: a port that is taken is a mistake to be told at once. */
+async function serveStatus({ status }: RenderRequest, world: RenderWorld): Promise<PeersWatch | undefined> {
+  if (status === undefined) return undefined;
+  const [{ startStatusServer }, { watchPeers }] = await Promise.all([
+    import("../observe/status-server.ts"),
+    import("./peers-watch.ts"),
+  ]);
+  const { clock, logger, stop } = world;
+  let watching: PeersWatch | undefined;
+  const peers = () => watching?.readings() ?? [];
+  await startStatusServer(status, { groups: () => [], peers, clock, logger, version: VERSION, signal: stop });
+  watching = watchPeers({ clock, logger, stop });
+  return watching;
+}
+
+/** What outlives a session. */
+interface Lasting {
+  readonly read: () => RenderRequest;
+  readonly announcer: PeersAnnouncer;
+  readonly peersWatch: PeersWatch | undefined;
+}
+
 /** Serves until told to stop; a SIGHUP swaps in a new session if it is good, at the end of the step in hand. */
 async function serveSessions(
   first: Session,
-  { read, announcer }: { readonly read: () => RenderRequest; readonly announcer: PeersAnnouncer },
+  { read, announcer, peersWatch }: Lasting,
   world: RenderWorld,
 ): Promise<void> {
   const { logger, stop } = world;
@@ -135,6 +162,10 @@ async function serveSessions(
     const { request, graph, store } = session;
     const { splayMs, intervalMs } = request;
     try {
+      peersWatch?.follow(
+        graph.locals.map(({ resource }) => resource),
+        request.store,
+      );
       await announcer.update(graph.locals, request.store);
       await watch({ ...world, ...graph, store, syncOnly: request.options.syncOnly, splayMs, intervalMs }, turn.signal);
     } finally {

@@ -28,6 +28,6 @@ export async function peersStatus(argv: readonly string[], signals: Signals): Pr
   const { values, request, world } = await readRequest(PEERS_STATUS_FLAGS, line.flags, signals);
   const status = await readPeersStatus(await findPlaces(request, world), world);
   const verdict = judgePeers(status);
-  process.stdout.write(values["json"] === true ? statusJson(status, verdict) : statusText(status, verdict));
+  process.stdout.write(values["json"] === true ? statusJson({ status, verdict }) : statusText({ status, verdict }));
   return verdict.isGood ? 0 : 1;
 }

@@ -1,8 +1,8 @@
-import type { PeersVerdict } from "../app/peers-verdict.ts";
-import type { HaproxyPeers, PeersStatus } from "../core/peers-status.ts";
+import type { HaproxyPeers, PeersReading } from "../core/peers-status.ts";
+import { peersDocument } from "../observe/peers-document.ts";
 
 /** What `peers status` prints for people. */
-export function statusText(status: PeersStatus, verdict: PeersVerdict): string {
+export function statusText({ status, verdict }: PeersReading): string {
   const { table, backend, resource, haproxies, unasked, warnings } = status;
   const where =
     table === undefined ? [] : [`stick table ${table}${backend === table ? "" : `, servers of ${backend}`}`];
@@ -24,37 +24,8 @@ export function statusText(status: PeersStatus, verdict: PeersVerdict): string {
 }
 
 /** The same for programs. */
-export function statusJson(status: PeersStatus, verdict: PeersVerdict): string {
-  const { resource, table, backend, haproxies, unasked, doubts, warnings } = status;
-  const nothing = (value: string | undefined) => value ?? null;
-  const document = {
-    good: verdict.isGood,
-    agree: verdict.agrees,
-    active: nothing(verdict.active),
-    summary: verdict.summary,
-    troubles: verdict.troubles,
-    warnings,
-    resource: nothing(resource),
-    table: nothing(table),
-    backend: nothing(backend),
-    haproxies: haproxies.map(({ name, sockets, problem, active, row, servers, peers }) => ({
-      name,
-      sockets,
-      problem: nothing(problem),
-      active: nothing(active),
-      row: nothing(row),
-      servers: servers.map(({ name, status, isUp, sessions }) => ({ name, status, up: isUp, sessions })),
-      peers:
-        peers?.map(({ name, isConnected, why }) => ({
-          name,
-          connected: isConnected,
-          why: isConnected ? null : why,
-        })) ?? null,
-    })),
-    unasked,
-    doubts,
-  };
-  return `${JSON.stringify(document, null, 2)}\n`;
+export function statusJson(reading: PeersReading): string {
+  return `${JSON.stringify(peersDocument(reading), null, 2)}\n`;
 }
 
 function rowOf(one: HaproxyPeers): readonly string[] {

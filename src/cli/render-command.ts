@@ -79,7 +79,7 @@ function requestOf(values: Values, env: Readonly<Record<string, string | undefin
   if (is("watch") && values["interval"] !== undefined) {
     throw new AppError("E_USAGE", "--watch does not go with --interval", { hint: "choose one of the two" });
   }
-  const { resource, interval } = values;
+  const { resource, interval, "status-port": statusPort } = values;
   return {
     onetime: is("onetime") || is("noop"),
     confdir: String(values["confdir"]),
@@ -96,5 +96,6 @@ function requestOf(values: Values, env: Readonly<Record<string, string | undefin
       allowShrink: is("allow-shrink"),
     },
     store: storeOptions(values),
+    status: typeof statusPort === "number" ? { port: statusPort, bind: String(values["status-bind"]) } : undefined,
   };
 }

@@ -95,6 +95,22 @@ export const RENDER_FLAGS: readonly Flag[] = [
     env: ["STATE_DIRECTORY"],
     description: "folder that remembers which files are applied (default /var/lib/confd-haproxy, or below your home)",
   },
+  {
+    name: "status-port",
+    type: "integer",
+    argument: "PORT",
+    section: MODE,
+    description:
+      "while it runs, serve /healthz, /status and /metrics over HTTP on this port: the HAProxies with [peers]",
+  },
+  {
+    name: "status-bind",
+    type: "string",
+    argument: "ADDRESS",
+    default: "127.0.0.1",
+    section: MODE,
+    description: "address for --status-port",
+  },
   ...STORE_FLAGS,
   ...LOG_FLAGS,
 ];

@@ -50,3 +50,23 @@ export interface PeerLink {
   /** Why it is not, in words. */
   readonly why: string;
 }
+
+/** Whether all is as it should be, and if not what is not. */
+export interface PeersVerdict {
+  /** All have answered, have the same writer, which is up, and are connected with each other. */
+  readonly isGood: boolean;
+  /** All that could be asked have the same writer, or none. */
+  readonly agrees: boolean;
+  /** On whom they agree; undefined: they do not, or no client has come yet. */
+  readonly active: string | undefined;
+  /** In one line, for a person at night. */
+  readonly summary: string;
+  /** What is wrong beside the summary, one line each. */
+  readonly troubles: readonly string[];
+}
+
+/** What was found when they were asked last. */
+export interface PeersReading {
+  readonly status: PeersStatus;
+  readonly verdict: PeersVerdict;
+}

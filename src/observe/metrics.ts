@@ -1,8 +1,10 @@
 import type { Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
+import type { PeersReading } from "../core/peers-status.ts";
 import type { AgentActivity, GroupStatus } from "../core/status.ts";
 import { createAgentMetrics } from "./metrics-agent.ts";
 import { type Add, GROUP_FAMILIES } from "./metrics-families.ts";
+import { createPeersMetrics } from "./metrics-peers.ts";
 import { createProcessMetrics, type ProcessFacts } from "./metrics-process.ts";
 
 /** In front of the names of {@link GROUP_FAMILIES}. */
@@ -13,6 +15,8 @@ export interface MetricsDeps {
   groups(): readonly GroupStatus[];
   /** Undefined without an agent port. */
   agent?(): AgentActivity | undefined;
+  /** Only of a process that renders. */
+  peers?(): readonly PeersReading[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -34,14 +38,17 @@ export async function createMetrics(facts: ProcessFacts, deps: MetricsDeps): Pro
   const { Registry } = await import("prom-client");
   const ofProcess = new Registry();
   const processMetrics = await createProcessMetrics(ofProcess, facts);
-  const updateAgent = await createAgentMetrics(ofProcess, () => deps.agent?.());
-  const writers = await createWriters(new Registry());
+  const checks = deps.peers === undefined;
+  const updateAgent = checks ? await createAgentMetrics(ofProcess, () => deps.agent?.()) : () => {};
+  const updatePeers = await createPeersMetrics(ofProcess, () => deps.peers?.());
+  const writers = checks ? await createWriters(new Registry()) : [];
   let running: Promise<string> | undefined;
 
   async function scrape(): Promise<string> {
     const groups = deps.groups();
     processMetrics.update();
     updateAgent();
+    updatePeers();
     const parts = [await ofProcess.metrics()];
     for (const writer of writers) {
       await deps.clock.sleep(0, deps.signal);

@@ -1,5 +1,6 @@
 import type { ServerStatus } from "../core/status.ts";
 import { countConditions, type JudgedGroup, worstFirst } from "./status-judgement.ts";
+import { countPeers, peersHtml } from "./status-peers.ts";
 import type { StatusReport } from "./status-report.ts";
 import { STATUS_CSS } from "./status-style.ts";
 import { roleWords } from "./status-text.ts";
@@ -10,7 +11,10 @@ const REFRESH_SECONDS = 10;
 
 /** The report for a browser: one file, no script, everything that comes from outside escaped. */
 export function statusHtml(report: StatusReport): string {
+  const { peers } = report;
   const since = sinceWords(report.startedMs, report.nowMs);
+  const headline = escapeHtml(peers === undefined ? countConditions(report.judged) : countPeers(peers));
+  const doing = peers === undefined ? "checking" : "rendering";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -18,17 +22,17 @@ export function statusHtml(report: StatusReport): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="${REFRESH_SECONDS}">
-<title>${escapeHtml(countConditions(report.judged))} - confd-haproxy</title>
+<title>${headline} - confd-haproxy</title>
 <style>${STATUS_CSS}</style>
 </head>
 <body>
 <header>
-<h1>${escapeHtml(countConditions(report.judged))}</h1>
-<p>confd-haproxy ${escapeHtml(report.version)}, checking since ${escapeHtml(since)}.
+<h1>${headline}</h1>
+<p>confd-haproxy ${escapeHtml(report.version)}, ${doing} since ${escapeHtml(since)}.
 As text: <a href="/status.txt">status.txt</a>; for programs: <a href="/status">status</a>, <a href="/metrics">metrics</a>.</p>
 </header>
 <main>
-${worstFirst(report.judged).map(groupHtml).join("\n")}
+${worstFirst(report.judged).map(groupHtml).join("\n")}${peersHtml(peers ?? [])}
 </main>
 </body>
 </html>

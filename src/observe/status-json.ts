@@ -1,4 +1,5 @@
 import type { GroupStatus, StandingOrder } from "../core/status.ts";
+import { peersDocument } from "./peers-document.ts";
 import type { JudgedGroup } from "./status-judgement.ts";
 import { type StatusReport, unreadyLines } from "./status-report.ts";
 
@@ -10,6 +11,7 @@ export function statusJson(report: StatusReport): string {
     now: new Date(report.nowMs).toISOString(),
     ready: unreadyLines(report).length === 0,
     tags: report.judged.map(tagJson),
+    ...(report.peers === undefined ? {} : { peers: report.peers.map(peersDocument) }),
   };
   return `${JSON.stringify(body)}\n`;
 }

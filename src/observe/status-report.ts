@@ -1,3 +1,4 @@
+import type { PeersReading } from "../core/peers-status.ts";
 import type { GroupStatus } from "../core/status.ts";
 import { type JudgedGroup, judgeAll } from "./status-judgement.ts";
 
@@ -9,6 +10,8 @@ export interface StatusReport {
   readonly nowMs: number;
   /** Sorted by kind and tag. */
   readonly judged: readonly JudgedGroup[];
+  /** HAProxies with one writer, of a process that renders; undefined: of one that checks. */
+  readonly peers?: readonly PeersReading[];
 }
 
 /** What a report is made of. */
@@ -17,6 +20,7 @@ export interface ReportSource {
   readonly startedMs: number;
   readonly nowMs: number;
   readonly groups: readonly GroupStatus[];
+  readonly peers?: readonly PeersReading[];
 }
 
 /** Takes the picture. */
@@ -26,7 +30,7 @@ export function makeReport({ groups, ...rest }: ReportSource): StatusReport {
 
 /** Why the process is not ready, one line per tag; empty when it is. */
 export function unreadyLines(report: StatusReport): readonly string[] {
-  if (report.judged.length === 0) return ["no tag is checked yet"];
+  if (report.judged.length === 0 && report.peers === undefined) return ["no tag is checked yet"];
   return report.judged.flatMap(({ group, unready }) =>
     unready === undefined ? [] : [`${group.kind} ${group.tag}: ${unready}`],
   );

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { PeersReading } from "../core/peers-status.ts";
 import type { AgentActivity, GroupStatus } from "../core/status.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createHandler } from "./status-handler.ts";
@@ -15,6 +16,8 @@ export interface StatusDeps {
   groups(): readonly GroupStatus[];
   /** Undefined without an agent port. */
   agent?(): AgentActivity | undefined;
+  /** Only of a process that renders: HAProxies with one writer, as they were asked last. */
+  peers?(): readonly PeersReading[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly version: string;
@@ -97,16 +100,21 @@ interface Opened {
   release(): Promise<void>;
 }
 
-function createSources({ groups, agent, clock, version }: StatusDeps, signal: AbortSignal): Opened {
+function createSources({ groups, agent, peers, clock, version }: StatusDeps, signal: AbortSignal): Opened {
   const startedMs = clock.wallMs();
   let metrics: Promise<Metrics> | undefined;
+  const peersNow = () => (peers === undefined ? {} : { peers: peers() });
   return {
     sources: {
-      report: () => makeReport({ version, startedMs, nowMs: clock.wallMs(), groups: groups() }),
+      report: () => makeReport({ version, startedMs, nowMs: clock.wallMs(), groups: groups(), ...peersNow() }),
       metrics() {
         metrics ??= createMetrics(
           { version, startedMs },
-          { groups, clock, signal, ...(agent === undefined ? {} : { agent }) },
+          {
+            ...{ groups, clock, signal },
+            ...(agent === undefined ? {} : { agent }),
+            ...(peers === undefined ? {} : { peers }),
+          },
         );
         return metrics;
       },

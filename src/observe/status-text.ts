@@ -1,5 +1,6 @@
 import type { GroupStatus } from "../core/status.ts";
 import { CONDITIONS, countConditions, type JudgedGroup, worstFirst } from "./status-judgement.ts";
+import { countPeers, peersText } from "./status-peers.ts";
 import type { StatusReport } from "./status-report.ts";
 import { orderWords, printable, sinceWords } from "./status-words.ts";
 
@@ -14,6 +15,10 @@ const HEALTH_CHARS = "unseen".length;
 
 /** The report for a person at a terminal that is `width` columns wide: the worst first, nothing cut off. */
 export function statusText(report: StatusReport, width: number): string {
+  if (report.peers !== undefined) {
+    const since = `confd-haproxy ${report.version}, rendering since ${sinceWords(report.startedMs, report.nowMs)}`;
+    return [since, countPeers(report.peers), "", ...peersText(report.peers)].join("\n");
+  }
   const groups = worstFirst(report.judged);
   const nameChars = widestName(report.judged);
   const head = [
