@@ -26,6 +26,7 @@ function loadedWhenAsked(settings: HaproxySettings, clock: Clock): Haproxy {
     compare: async (file, call) => (await load()).compare(file, call),
     startedAtMs: async (call) => (await load()).startedAtMs(call),
     localPeers: async (call) => (await load()).localPeers(call),
+    learns: async (call) => (await load()).learns(call),
     holdsUp: async (call) => (await load()).holdsUp(call),
     reload: async (order, call) => (await load()).reload(order, call),
   };

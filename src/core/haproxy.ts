@@ -95,6 +95,11 @@ export interface Haproxy {
   startedAtMs(call: Call): Promise<number>;
   /** What each of them is called among its peers. Throws E_HAPROXY. */
   localPeers(call: Call): Promise<readonly string[]>;
+  /**
+   * Undefined: their stick tables outlive a reload. Else which of them still learns since its start, in words: reloaded
+   * now, it would teach nothing. Throws E_HAPROXY.
+   */
+  learns(call: Call): Promise<string | undefined>;
   /** Undefined: a reload may be done now. Else who holds it up, in words. Throws E_HAPROXY. */
   holdsUp(call: Call): Promise<string | undefined>;
   /** Reloads and sees to it that the file was taken; what people set by hand is set again afterwards. */

@@ -25,6 +25,10 @@ export function createHaproxy(settings: HaproxySettings, clock: Clock): Haproxy 
       return Math.min(...(await Promise.all(instances.map((instance) => instance.startedAtMs(call)))));
     },
     localPeers: (call) => Promise.all(instances.map((instance) => instance.localPeer(call))),
+    async learns(call) {
+      const learners = await Promise.all(instances.map((instance) => instance.learns(call)));
+      return learners.find((learner) => learner !== undefined);
+    },
     async holdsUp(call) {
       const most = settings.maxOldWorkers;
       if (most === undefined) return undefined;

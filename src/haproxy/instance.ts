@@ -4,6 +4,7 @@ import type { Comparison, HaproxySettings } from "../core/haproxy.ts";
 import { bringUp } from "./bring-up.ts";
 import type { Drift } from "./compare.ts";
 import type { Difference, HaproxyFacts, RuntimeStep, ServerRef } from "./difference.ts";
+import { stillLearning } from "./learning.ts";
 import { readLocalPeer } from "./local-peer.ts";
 import { describeOldWorker, readOldWorkers } from "./old-workers.ts";
 import { askProcesses, NoMasterError } from "./processes.ts";
@@ -30,6 +31,8 @@ export interface Instance {
   facts(call: Call): Promise<HaproxyFacts>;
   /** What it is called among its peers. Always asked anew: it may have been started again under another name. */
   localPeer(call: Call): Promise<string>;
+  /** Undefined when no stick table is still being learned since its start. */
+  learns(call: Call): Promise<string | undefined>;
   /** To be called when another process may answer. */
   forget(): void;
   /** `file`: the servers of the changed backends, as they are to be. */
@@ -101,6 +104,10 @@ export function createInstance(
       return facts;
     },
     localPeer: (call) => readLocalPeer(socket, call),
+    async learns(call) {
+      const sections = stillLearning(await socket.ask("show peers", call));
+      return sections.length === 0 ? undefined : `${at.socket} still learns the stick table of ${sections.join(", ")}`;
+    },
     forget() {
       facts = undefined;
     },

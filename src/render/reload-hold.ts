@@ -6,9 +6,11 @@ import type { Logger } from "../core/logger.ts";
 import { formatMs } from "../lib/duration.ts";
 import type { ReloadGroup } from "./reload-groups.ts";
 
-/** How often it is looked whether the old workers that hold a reload up have gone, ms. */
+/** How often it is looked whether what holds a reload up has gone, ms. */
 const LOOK_AGAIN_MS = 1_000;
-/** How long HAProxy may take to be asked who its old workers are, ms. */
+/** HAProxy itself waits 5 s for the process before it and 5 s for its peers, ms. */
+const LEARNING_MS = 15_000;
+/** How long HAProxy may take to be asked, ms. */
 const ASK_TIMEOUT_MS = 2_000;
 
 interface HoldDeps {
@@ -16,35 +18,76 @@ interface HoldDeps {
   readonly logger: Logger;
 }
 
+/** What keeps a reload waiting, in words, and how long it may. */
+interface Holder {
+  readonly says: string;
+  readonly atMostMs: number;
+  /** What is told when that is over. */
+  readonly over: string;
+}
+
 /**
- * Whether old workers hold a reload up (`max_old_workers`); then it is not due before it is looked again, and
- * `max_delay` is the end of it. Each holder is told once.
+ * Whether a reload must wait: for old workers (`max_old_workers`, `max_delay`), and where the resource has `[peers]` until
+ * HAProxy has learned its stick table, since else the next process begins with an empty one. It is not due before it is
+ * looked again. Each holder is told once.
  */
 export async function isHeldUp(group: ReloadGroup, call: Call, { clock, logger }: HoldDeps): Promise<boolean> {
-  const settings = group.resources.find(({ haproxy }) => haproxy?.maxOldWorkers !== undefined)?.haproxy;
-  if (group.haproxy === undefined || settings === undefined) return false;
+  if (group.haproxy === undefined) return false;
   const nowMs = clock.monotonicMs();
-  group.heldSinceMs ??= nowMs;
-  const leftMs = group.heldSinceMs + settings.maxDelayMs - nowMs;
-  const holder = await whoHoldsUp(group.haproxy, call, logger);
-  if (holder !== undefined && leftMs > 0) {
-    if (group.heldUpBy !== holder) logger.warn("the reload waits", { held_up_by: holder, at_most: formatMs(leftMs) });
-    group.heldUpBy = holder;
+  const holders = await holdersOf(group, group.haproxy, { signal: call.signal, logger });
+  if (holders.length > 0) group.heldSinceMs ??= nowMs;
+  const heldMs = nowMs - (group.heldSinceMs ?? nowMs);
+  const holder = holders.find(({ atMostMs }) => atMostMs > heldMs);
+  if (holder !== undefined) {
+    const leftMs = holder.atMostMs - heldMs;
+    if (group.heldUpBy !== holder.says) {
+      logger.warn("the reload waits", { held_up_by: holder.says, at_most: formatMs(leftMs) });
+    }
+    group.heldUpBy = holder.says;
     group.notBeforeMs = nowMs + Math.min(LOOK_AGAIN_MS, leftMs);
     return true;
   }
-  if (holder !== undefined) logger.warn("reloads all the same: max_delay is over", { held_up_by: holder });
+  for (const { says, over } of holders) logger.warn(`reloads all the same: ${over}`, { held_up_by: says });
   group.heldSinceMs = undefined;
   group.heldUpBy = undefined;
   return false;
 }
 
-/** A master that cannot be asked holds nothing up. */
-async function whoHoldsUp(haproxy: Haproxy, { signal }: Call, logger: Logger): Promise<string | undefined> {
+async function holdersOf(
+  { resources }: ReloadGroup,
+  haproxy: Haproxy,
+  { signal, logger }: { readonly signal: AbortSignal; readonly logger: Logger },
+): Promise<readonly Holder[]> {
+  const within = { signal, timeoutMs: ASK_TIMEOUT_MS };
+  const holders: Holder[] = [];
+  if (resources.some(({ peers }) => peers !== undefined)) {
+    const says = await answered(
+      () => haproxy.learns(within),
+      // What becomes of the reload tells more.
+      (why) => logger.debug(`whether HAProxy has learned its stick table is not known: ${why}`),
+    );
+    if (says !== undefined) holders.push({ says, atMostMs: LEARNING_MS, over: "it has learned for too long" });
+  }
+  const settings = resources.find(({ haproxy: one }) => one?.maxOldWorkers !== undefined)?.haproxy;
+  if (settings !== undefined) {
+    const says = await answered(
+      () => haproxy.holdsUp(within),
+      (why) => logger.warn(`old workers cannot be counted: ${why}`),
+    );
+    if (says !== undefined) holders.push({ says, atMostMs: settings.maxDelayMs, over: "max_delay is over" });
+  }
+  return holders;
+}
+
+/** One that cannot be asked holds nothing up. */
+async function answered(
+  ask: () => Promise<string | undefined>,
+  tell: (why: string) => void,
+): Promise<string | undefined> {
   try {
-    return await haproxy.holdsUp({ signal, timeoutMs: ASK_TIMEOUT_MS });
+    return await ask();
   } catch (error) {
-    logger.warn(`old workers cannot be counted: ${errorText(error)}`);
+    tell(errorText(error));
     return undefined;
   }
 }

@@ -30,6 +30,7 @@ function setUp() {
     },
     startedAtMs: async () => is.startedAtMs,
     localPeers: async () => ["lb1"],
+    learns: async () => undefined,
     holdsUp: async () => undefined,
     reload: async () => ({ result: "loaded", notes: [], warnings: [] }),
   };

@@ -13,7 +13,7 @@ function haproxy(...answers: readonly (readonly string[] | undefined)[]): Haprox
   let asked = 0;
   const other = () => Promise.reject(new Error("nobody was to ask that"));
   return {
-    ...{ plan: other, compare: other, startedAtMs: other, holdsUp: other, reload: other },
+    ...{ plan: other, compare: other, startedAtMs: other, holdsUp: other, learns: other, reload: other },
     async localPeers() {
       const answer = answers[asked++];
       if (answer === undefined) throw new AppError("E_HAPROXY", "nobody listens there");

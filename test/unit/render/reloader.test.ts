@@ -58,6 +58,7 @@ function setUp() {
     compare: async () => ({ mended: [], left: [], unasked: [] }),
     startedAtMs: async () => 0,
     localPeers: async () => ["lb1"],
+    learns: async () => undefined,
     holdsUp: async () => told.holder,
     reload: async (order) => {
       told.orders.push(order);
