@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findBinary } from "./launch.ts";
 import { releaseLater } from "./releases.ts";
@@ -16,9 +16,14 @@ export interface Namespaces {
   run(name: string, ...command: readonly string[]): string;
   /** Cuts this one off from the others, not from the servers; or joins it again. */
   setPeersLink(name: string, state: "up" | "down"): void;
+  /** Lets vanish what this one sends to a server; or no longer. */
+  setSight(name: string, server: string, state: "lost" | "back"): void;
   /** The namespace of the servers. */
   readonly hub: string;
 }
+
+/** No card has this address. */
+const NOBODY = "02:00:00:00:00:99";
 
 /** Why there can be none here; undefined where there can. */
 export function whyNoNamespaces(): string | undefined {
@@ -63,11 +68,17 @@ export function createNamespaces(count: number, servers: number): Namespaces {
     hub,
     within(name, program) {
       const path = join(dir, `${name}-${program}`);
+      // Never while another one is being started by it.
+      if (existsSync(path)) return path;
       writeFileSync(path, `#!/bin/sh\nexec ${findBinary("ip")} netns exec ${of(name)} ${findBinary(program)} "$@"\n`);
       chmodSync(path, 0o755);
       return path;
     },
     run: (name, ...command) => ip("netns", "exec", of(name), ...command),
+    setSight(name, server, state) {
+      const neighbour = state === "lost" ? ["replace", server, "lladdr", NOBODY, "nud", "permanent"] : ["del", server];
+      ip("-n", of(name), "neighbour", ...neighbour, "dev", "e2");
+    },
     setPeersLink: (name, state) => void ip("-n", hub, "link", "set", `${name}e1`, state),
   };
 }
