@@ -13,8 +13,8 @@ export interface PeersWatch {
   follow(resources: readonly TemplateResource[], store: StoreOptions): void;
   /** As they were asked last, in the order of the resources; those that were never asked are not there. */
   readings(): readonly PeersReading[];
-  /** Resolves when it has stopped, which it does with the world. */
-  readonly ended: Promise<void>;
+  /** Asks no more; safe to call twice. */
+  end(): Promise<void>;
 }
 
 const EVERY_MS = 5_000;
@@ -24,7 +24,9 @@ const TIMEOUT_MS = 2_000;
 const NOTHING = { table: undefined, backend: undefined, haproxies: [], unasked: [], warnings: [] };
 
 /** Begins at once; never throws, and nothing waits for it. */
-export function watchPeers(world: PeersWorld): PeersWatch {
+export function watchPeers({ clock, logger }: Omit<PeersWorld, "stop">): PeersWatch {
+  const stopping = new AbortController();
+  const world: PeersWorld = { clock, logger, stop: stopping.signal };
   let followed: { readonly resources: readonly TemplateResource[]; readonly store: StoreOptions } | undefined;
   let readings: readonly PeersReading[] = [];
   const wake = createWake();
@@ -79,12 +81,16 @@ export function watchPeers(world: PeersWorld): PeersWatch {
     }
   }
 
+  const running = run();
   return {
     follow(resources, store) {
       followed = { resources: resources.filter(({ peers }) => peers !== undefined), store };
       wake.ring();
     },
     readings: () => readings,
-    ended: run(),
+    end() {
+      stopping.abort(new Error("nobody asks any more"));
+      return running;
+    },
   };
 }

@@ -108,7 +108,7 @@ async function serve(first: Session, read: () => RenderRequest, world: RenderWor
   } finally {
     world.stop.removeEventListener("abort", withdraw);
     await announcer.close();
-    await peersWatch?.ended;
+    await peersWatch?.end();
   }
   world.supervisor.stopping();
   world.logger.info("stopped");
@@ -126,7 +126,7 @@ async function serveStatus({ status }: RenderRequest, world: RenderWorld): Promi
   let watching: PeersWatch | undefined;
   const peers = () => watching?.readings() ?? [];
   await startStatusServer(status, { groups: () => [], peers, clock, logger, version: VERSION, signal: stop });
-  watching = watchPeers({ clock, logger, stop });
+  watching = watchPeers({ clock, logger });
   return watching;
 }
 
