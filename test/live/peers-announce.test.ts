@@ -337,7 +337,6 @@ ${more}`,
     expect(await haproxy.cli("show table")).toContain("b");
     await consul.kv.put(keyOf("lb1"), peerValue("lb1", address));
     await eventually("the whole file", () => /peer lb1 .*\n +peer lb2/.test(read()));
-    await untilLogged(program, /reloaded/);
   });
 
   test("is held back in a single run, too, and --allow-shrink does not change that", async () => {
@@ -366,5 +365,81 @@ ${more}`,
     expect(code).toBe(1);
     expect(stderr).toContain('held back: the peers section "lbs" has no peer at all');
     expect(read()).toBe(before);
+  });
+});
+
+/** A HAProxy is not reloaded before it has learned what there is to learn: 10 s after its start. */
+const LEARNED_MS = 30_000;
+
+describe.each(haproxyBinaries())("HAProxies that come and go ($version)", ({ binary }) => {
+  /** A HAProxy with a stick table, and the render that writes its file; both run when this resolves. */
+  async function member(name: string, address: string) {
+    const place = haproxyPlace();
+    const head = haproxyHead(place).replace("nbthread 1", `nbthread 1\n    localpeer ${name}`);
+    const table = "    stick-table type integer size 1 nopurge peers lbs\n    stick on int(1)\n";
+    const servers = "    server s1 127.0.0.1:1\n    server s2 127.0.0.1:2 backup\n";
+    const confdir = folderWith({
+      "templates/haproxy.cfg.hbs": `${head}backend b\n${table}${servers}${PEERS}`,
+      "conf.d/haproxy.toml": `[template]
+src = "haproxy.cfg.hbs"
+dest = "${place.configPath}"
+keys = ["/haproxy/peers/"]
+check_cmd = "${binary} -c -f {{src}}"
+[haproxy]
+socket = "${place.socket}"
+master_socket = "${place.masterSocket}"
+[peers]
+announce = "${address}:10000"
+local = "${name}"`,
+    });
+    const args = [
+      "--confdir",
+      confdir,
+      "--state-dir",
+      tempDir("state"),
+      "--consul",
+      `${consul.address}:${consul.port}`,
+    ];
+    expect((await runProgram("render", ["--onetime", "--sync-only", ...args])).code).toBe(0);
+    const haproxy = await startHaproxy({ place, binary, masterWorker: true });
+    const program = startProgram("render", ["--watch", ...args]);
+    return {
+      haproxy,
+      program,
+      peers: () => [...readFileSync(place.configPath, "utf8").matchAll(/^ +peer (\S+)/gm)].map(([, who]) => who).join(),
+      /** The peers that it runs with, which is another thing than what its file says. */
+      knows: async () =>
+        [...(await haproxy.cli("show peers")).matchAll(/id=(\w+)\(/g)]
+          .map(([, who]) => who)
+          .sort()
+          .join(),
+      row: async () => /server_id=(\d+)/.exec(await haproxy.cli("show table b"))?.[1],
+    };
+  }
+
+  test("two become three and then one: each has its local peer all the time, and no table is lost", {
+    timeout: 120_000,
+  }, async () => {
+    const prefix = await loopbackPrefix();
+    const one = await member("lb1", `${prefix}.1`);
+    const two = await member("lb2", `${prefix}.2`);
+    for (const each of [one, two])
+      await eventually("two peers run", async () => (await each.knows()) === "lb1,lb2", LEARNED_MS);
+    await one.haproxy.cli("set table b key 1 data.server_id 2");
+    await eventually("the other one has learned it", async () => (await two.row()) === "2");
+    const three = await member("lb3", `${prefix}.3`);
+    for (const each of [one, two, three]) {
+      await eventually("three peers run", async () => (await each.knows()) === "lb1,lb2,lb3", LEARNED_MS);
+    }
+    // Both were reloaded, at the same time.
+    for (const each of [one, two]) await eventually("its table", async () => (await each.row()) === "2");
+    // As the next connection would: each one is news to all of them.
+    await one.haproxy.cli("set table b key 1 data.server_id 2");
+    await eventually("the new one has it", async () => (await three.row()) === "2");
+    await Promise.all([three.program.stop(), one.program.stop()]);
+    await eventually("one peer runs", async () => (await two.knows()) === "lb2");
+    expect(two.peers()).toBe("lb2");
+    await eventually("its table", async () => (await two.row()) === "2");
+    expect(two.program.stderr()).not.toContain("held back");
   });
 });
