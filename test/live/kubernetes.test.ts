@@ -72,6 +72,14 @@ describe.skipIf(!CAN_CONTAIN).each(haproxyBinaries())("the manifests' pods, with
     expect(one.render.stderr().match(/ reloaded /g)).toHaveLength(2);
   }, 60_000);
 
+  test("have a changed entry without a restart", async () => {
+    const kubelet = await startKubelet({ instances: 1, haproxy: binary });
+    const { pod, render } = await startPod(kubelet, 0);
+    kubelet.changeEntry("galera-2", "10.99.0.203");
+    await untilLogged(render, / wrote /);
+    expect(await fileOf(pod)).toContain("server 10.99.0.203:3306 ");
+  });
+
   test("answer the readiness probe", async () => {
     const kubelet = await startKubelet({ instances: 2, haproxy: binary });
     await startPod(kubelet, 0);

@@ -47,6 +47,8 @@ export interface Kubelet {
   pod(n: number): Pod;
   /** What `kubectl apply` of another number does some time later: the file in every pod that has the secret mounted. */
   setInstances(count: number): void;
+  /** The same for the entry: some text in it becomes another one. */
+  changeEntry(from: string, to: string): void;
 }
 
 /**
@@ -113,6 +115,12 @@ export async function startKubelet(options: { instances: number; names?: number;
   };
   return {
     setInstances,
+    changeEntry(from, to) {
+      const files = filesIn.get("nodes") ?? {};
+      const entries = files["entries.yaml"] ?? "";
+      if (!entries.includes(from)) throw new Error(`the entry has no ${from}`);
+      writeVolume(join(dir, "nodes"), { ...files, "entries.yaml": entries.replaceAll(from, to) });
+    },
     pod(n) {
       const pod = pods.get(n) ?? create(n);
       pods.set(n, pod);
