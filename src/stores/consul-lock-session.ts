@@ -60,7 +60,7 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
   let aliveMs = 0;
   /** Nothing was heard for longer than the TTL: nobody knows whether the session lives. */
   let doubtful = false;
-  /** What Consul said since then, if it said anything: the last renewal before the TTL passes may have no time left. */
+  /** Counts more than the last renewal's error, which may just have had no time left. */
   let refusal: unknown;
   let opening: Promise<string> | undefined;
 
@@ -68,7 +68,7 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
 
   async function create(): Promise<string> {
     const sentMs = clock.monotonicMs();
-    // A session that is made twice does no harm: it holds nothing and ends by itself.
+    // made twice it does no harm: it holds nothing and ends by itself
     const request = { method: "PUT", path: path("create"), body: sessionBody(parts), repeatable: true } as const;
     const reply = await requests.send(request, { signal: stop.signal, timeoutMs: requestMs });
     const made = (parse(reply) as { ID?: unknown }).ID;
@@ -130,7 +130,7 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
 
   function unheard(error: unknown): void {
     const silentMs = clock.monotonicMs() - aliveMs;
-    if (error instanceof AppError && error.code === "E_STORE_DENIED") refusal = error;
+    if (isDenied(error)) refusal = error;
     if (doubtful || (silentMs < ttlMs && error instanceof AppError)) return;
     doubtful = true;
     listener.lost(`the session could not be renewed for ${formatMs(silentMs)}: ${errorText(refusal ?? error)}`, false);
@@ -182,4 +182,8 @@ function sessionBody({ checks, behavior, timing }: SessionParts): string {
     // Old and new Consul take IDs of services' checks here too; this list stands in place of the default.
     NodeChecks: checks,
   });
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof AppError && error.code === "E_STORE_DENIED";
 }
