@@ -113,19 +113,13 @@ export function createLockSession(parts: SessionParts, listener: SessionListener
         await clock.sleep(restMs, stop.signal);
         if (which !== id) return;
         restMs = ttlMs / 3;
-        if (await renew(which, renewalMs())) listener.renewed();
+        if (await renew(which, renewalMs(clock.monotonicMs() - aliveMs, ttlMs))) listener.renewed();
       } catch (error) {
         if (isAbort(error, stop.signal)) return;
         unheard(error);
         restMs = backoff.next();
       }
     }
-  }
-
-  /** A renewal ends when the TTL does, so that the loss is known then; later ones have as long as one usually has. */
-  function renewalMs(): number {
-    const leftMs = aliveMs + ttlMs - clock.monotonicMs();
-    return leftMs > 0 ? Math.min(ttlMs / 3, Math.max(1, leftMs)) : ttlMs / 3;
   }
 
   function unheard(error: unknown): void {
@@ -186,4 +180,10 @@ function sessionBody({ checks, behavior, timing }: SessionParts): string {
 
 function isDenied(error: unknown): boolean {
   return error instanceof AppError && error.code === "E_STORE_DENIED";
+}
+
+/** A renewal ends when the TTL does, so that the loss is known then; later ones have as long as one usually has. */
+function renewalMs(silentMs: number, ttlMs: number): number {
+  const leftMs = ttlMs - silentMs;
+  return leftMs > 0 ? Math.min(ttlMs / 3, Math.max(1, leftMs)) : ttlMs / 3;
 }
