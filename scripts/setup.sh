@@ -21,7 +21,7 @@ readonly HAPROXY_3_PACKAGES=(haproxy libc6 libcrypt1 libgcc-s1 libjemalloc2 libl
 readonly TOUR_NEEDS=(haproxy:haproxy memcached:memcached redis-server:redis-server redis-sentinel:redis-sentinel mariadbd:mariadb-server setpriv:util-linux)
 readonly TEST_NEEDS=("${TOUR_NEEDS[@]}" systemd-notify:systemd openssl:openssl rsync:rsync
   patroni:patroni /usr/lib/python3/dist-packages/consul:python3-consul pgbouncer:pgbouncer
-  "/usr/lib/postgresql/*/bin/initdb:postgresql" /usr/share/java/zookeeper.jar:zookeeper)
+  "/usr/lib/postgresql/*/bin/initdb:postgresql" /usr/share/java/zookeeper.jar:zookeeper ip:iproute2)
 
 main() {
   local purpose=${1:-}

@@ -54,7 +54,7 @@ export const GROUP_FAMILIES: readonly Family[] = [
   {
     name: "checker_leader",
     type: "gauge",
-    help: "1 if this process may write the entry, 0 if another one holds the lock; absent without --ha.",
+    help: "1 if this process may write the entry, 0 if another one holds the lock; absent without --ha or --publish writer.",
     labels: ["kind", "tag"],
     sample({ kind, tag, leader }, add) {
       if (leader !== undefined) add({ kind, tag }, Number(leader));
