@@ -20,6 +20,7 @@ import { openStore } from "../stores/open.ts";
 import { createTemplateEngine } from "../templating/engine.ts";
 import { openHaproxies } from "./haproxies.ts";
 import { createPeersAnnouncer, type LocalResource, type PeersAnnouncer } from "./peers-announce.ts";
+import { followInstances } from "./peers-instances.ts";
 import type { PeersWatch } from "./peers-watch.ts";
 
 /** What the user asked `render` to do. */
@@ -156,16 +157,19 @@ async function serveSessions(
     next = candidate;
     turn.abort(new Error("configuration re-read"));
   };
+  const onChange = (path: string) => {
+    logger.info(`${path} says another number of HAProxies`);
+    void reread();
+  };
   world.onHangup(() => void reread());
   logger.info("watching", { store: session.store.name, resources: session.graph.pipelines.length });
   while (!stop.aborted) {
     const { request, graph, store } = session;
     const { splayMs, intervalMs } = request;
     try {
-      peersWatch?.follow(
-        graph.locals.map(({ resource }) => resource),
-        request.store,
-      );
+      const resources = graph.locals.map(({ resource }) => resource);
+      peersWatch?.follow(resources, request.store);
+      void followInstances(resources, { clock: world.clock, signal: turn.signal, onChange });
       await announcer.update(graph.locals, request.store);
       await watch({ ...world, ...graph, store, syncOnly: request.options.syncOnly, splayMs, intervalMs }, turn.signal);
     } finally {
@@ -188,7 +192,7 @@ async function tryAgain(read: () => RenderRequest, world: RenderWorld): Promise<
     return session;
   } catch (error) {
     const hint = "the old configuration stays in force";
-    world.logger.error(`what was read on SIGHUP is not used: ${errorText(error)}`, { hint });
+    world.logger.error(`what was read anew is not used: ${errorText(error)}`, { hint });
     return undefined;
   }
 }

@@ -42,6 +42,7 @@ export function parsePeers(document: Readonly<Record<string, unknown>>, file: st
     local: nameIn(table, "local"),
     announce: announced === undefined ? undefined : withSocket(announcedPlace(announced, table)),
     members,
+    instancesFile: instancesFileOf(table),
     table: nameIn(table, "table"),
   };
 }
@@ -86,6 +87,11 @@ function instancesOf(table: TomlTable): { readonly key: string; readonly count: 
   }
   if (count !== undefined) throw table.problem("instances", "and instances_file say the same thing twice; keep one");
   return { key: "instances_file", count: countInFile(path, table) };
+}
+
+function instancesFileOf(table: TomlTable): PeersSettings["instancesFile"] {
+  const path = table.string("instances_file");
+  return path === undefined ? undefined : { path, text: read(path, table) };
 }
 
 function countInFile(path: string, table: TomlTable): number {

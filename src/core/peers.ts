@@ -20,6 +20,8 @@ export interface PeersSettings {
   readonly announce: Omit<Peer, "name"> | undefined;
   /** Those that are known without the store: a fixed list, or a pattern such as `haproxy-{0..2}`, spelled out. */
   readonly members: readonly Peer[];
+  /** The file that says how many the pattern stands for, and what was in it; undefined: none does. */
+  readonly instancesFile: { readonly path: string; readonly text: string } | undefined;
   /** The stick table that they share, as the section that has it is named; undefined: the only one that has `peers`. */
   readonly table: string | undefined;
 }

@@ -34,7 +34,7 @@ test("a template that is broken when SIGHUP re-reads it is not used, and a mende
   const good = readFileSync(stage.template, "utf8");
   writeFileSync(stage.template, good.replace("{{/each}}", ""));
   render.signal("SIGHUP");
-  await untilLogged(render, /what was read on SIGHUP is not used.*t\.cfg\.hbs/);
+  await untilLogged(render, /what was read anew is not used.*t\.cfg\.hbs/);
   await stage.publish(two);
   await eventually("the old template still follows the store", async () => (await stage.answer()) === "two");
   writeFileSync(stage.template, `# mended\n${good}`);

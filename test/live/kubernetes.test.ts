@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { haproxyBinaries } from "../support/haproxy-3.ts";
-import { CAN_CONTAIN, type Kubelet, mainProcess, type Pod, startKubelet } from "../support/kubelet.ts";
+import { CAN_CONTAIN, type Kubelet, type Pod, startKubelet } from "../support/kubelet.ts";
 import type { Launched } from "../support/launch.ts";
 import { manifest, type StatefulSet } from "../support/manifests.ts";
 import { untilLogged } from "../support/program.ts";
@@ -131,11 +131,10 @@ async function beginWith(pod: Pod): Promise<void> {
   expect(code, init.stderr()).toBe(0);
 }
 
-/** The number in the secret, and what README.md says to do then: SIGHUP, until each has as many peers as that. */
+/** The number in the secret; nobody tells render, which finds out within seconds. */
 async function tell(kubelet: Kubelet, count: number, pods: readonly Running[]): Promise<void> {
   kubelet.setInstances(count);
-  for (const { pod, render } of pods) {
-    process.kill(mainProcess(render), "SIGHUP");
+  for (const { pod } of pods) {
     const has = async () => (await runtime(pod, "show peers")).match(/ id=haproxy-\d+\(/g)?.length === count;
     await eventually(`${pod.name} has ${count} peers`, has);
   }

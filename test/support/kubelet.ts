@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from "node:child_process";
 import {
   chownSync,
   mkdirSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -127,11 +126,6 @@ export async function startKubelet(options: { instances: number; names?: number;
       return pod;
     },
   };
-}
-
-/** The process in a container that {@link Pod.start} started: its number 1, as this machine numbers it. */
-export function mainProcess({ pid }: Launched): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
 }
 
 /** As many Services of their own as there are for the pods. */

@@ -27,7 +27,13 @@ describe("[peers] of a template resource", () => {
   });
 
   test("an empty one looks after the local peer, whoever writes it", () => {
-    expect(parse("")).toEqual({ local: undefined, announce: undefined, members: [], table: undefined });
+    expect(parse("")).toEqual({
+      local: undefined,
+      announce: undefined,
+      members: [],
+      instancesFile: undefined,
+      table: undefined,
+    });
   });
 
   test("all of it", () => {

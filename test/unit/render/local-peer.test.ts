@@ -5,7 +5,13 @@ import type { Haproxy } from "../../../src/core/haproxy.ts";
 import type { PeersSettings } from "../../../src/core/peers.ts";
 import { createLocalPeer } from "../../../src/render/local-peer.ts";
 
-const SETTINGS: PeersSettings = { local: undefined, announce: undefined, members: [], table: undefined };
+const SETTINGS: PeersSettings = {
+  local: undefined,
+  announce: undefined,
+  members: [],
+  instancesFile: undefined,
+  table: undefined,
+};
 const call = { signal: new AbortController().signal };
 
 /** A HAProxy that says these names, one time after the other; undefined: it does not answer. */
