@@ -28,8 +28,14 @@ const NOBODY = "02:00:00:00:00:99";
 /** Why there can be none here; undefined where there can. */
 export function whyNoNamespaces(): string | undefined {
   try {
-    ip("netns", "add", `chp${process.pid}t`);
-    ip("netns", "del", `chp${process.pid}t`);
+    const name = `chp${process.pid}t`;
+    ip("netns", "add", name);
+    try {
+      // needs more than to make one: /sys, for example
+      ip("netns", "exec", name, "true");
+    } finally {
+      ip("netns", "del", name);
+    }
     return undefined;
   } catch (error) {
     return `network namespaces are not permitted here: ${String(error).split("\n")[0]}`;
