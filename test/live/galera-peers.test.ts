@@ -12,6 +12,7 @@ import {
   peersStage,
   type StageHaproxy,
   statusOf,
+  switchTo,
   TAG,
   untilAllOn,
   untilConnected,
@@ -21,6 +22,8 @@ import { releaseLater } from "../support/releases.ts";
 
 const AGENT_PORT = 21_999;
 
+/** Each its own: a conflict would be an error too. */
+let rows = 1;
 let nodes: readonly GaleraNode[];
 let haproxies: readonly StageHaproxy[];
 
@@ -113,8 +116,41 @@ async function inTransaction(haproxy: StageHaproxy) {
   releaseLater("a client", () => client.destroy());
   const cut = new Promise<void>((resolve) => client.on("error", () => resolve()));
   await client.query("BEGIN");
-  await client.query("INSERT INTO t.g VALUES (?)", [Math.floor(Math.random() * 2 ** 31)]);
+  await client.query("INSERT INTO t.g VALUES (?)", [rows++]);
   return { node: await nodeOf(client), cut };
+}
+
+/** A client that writes all the time, each time in a transaction, and connects again after an error. */
+function writingClient(haproxy: StageHaproxy) {
+  const seen = { writes: 0, errors: 0, node: "" };
+  let going = true;
+  const session = async () => {
+    const client = await connect(haproxy);
+    try {
+      while (going) {
+        await client.query("BEGIN");
+        await client.query("INSERT INTO t.g VALUES (?)", [rows++]);
+        seen.node = await nodeOf(client);
+        await client.query("COMMIT");
+        seen.writes += 1;
+      }
+    } finally {
+      client.destroy();
+    }
+  };
+  const running = (async () => {
+    while (going) {
+      await session().catch(() => {
+        seen.errors += 1;
+      });
+    }
+  })();
+  const end = () => {
+    going = false;
+    return running;
+  };
+  releaseLater("a writing client", end);
+  return { seen, end };
 }
 
 describe("three HAProxies before three nodes", () => {
@@ -168,5 +204,21 @@ describe("three HAProxies before three nodes", () => {
     await writer?.sql("SET GLOBAL read_only=0");
     await untilUp();
     await expectAgreement(first);
+  });
+
+  test("another writer by hand, under load: each client has one error at the most, and writes on the new one then", async () => {
+    const target = nodes[2]?.server ?? "";
+    const crowd = haproxies.flatMap((haproxy) => Array.from({ length: 4 }, () => writingClient(haproxy)));
+    await eventually("all of them write", () => crowd.every(({ seen }) => seen.writes > 20));
+    const { code, stdout, stderr } = await switchTo(haproxies, target);
+    expect([code, stderr], stdout).toEqual([0, ""]);
+    const after = crowd.map(({ seen }) => seen.writes);
+    await eventually("all of them write again", () =>
+      crowd.every(({ seen }, at) => seen.writes > (after[at] ?? 0) + 20),
+    );
+    await Promise.all(crowd.map(({ end }) => end()));
+    expect(crowd.filter(({ seen }) => seen.errors > 1)).toEqual([]);
+    expect([...new Set(crowd.map(({ seen }) => seen.node))]).toEqual([target]);
+    await expectAgreement(target);
   });
 });

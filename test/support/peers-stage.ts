@@ -160,6 +160,12 @@ export function statusOf(haproxies: readonly StageHaproxy[]): Promise<Finished> 
   return runProgram("confd-haproxy", ["peers", "status", "--table", TAG, ...sockets]);
 }
 
+/** `confd-haproxy peers switch` of these. */
+export function switchTo(haproxies: readonly StageHaproxy[], server: string): Promise<Finished> {
+  const sockets = haproxies.flatMap(({ socket }) => ["--socket", socket]);
+  return runProgram("confd-haproxy", ["peers", "switch", "--table", TAG, ...sockets, server]);
+}
+
 /** Clients that come one after the other, several at a time, until they are told to end. */
 export function clients(haproxy: StageHaproxy, ask = answerOf): { end(): Promise<readonly string[]> } {
   const answers: string[] = [];
