@@ -44,7 +44,7 @@ function summaryOf(
   if (groups.length > 1) return `they do not agree: ${groups.map(describe).join("; ")}`;
   const who =
     haproxies.length === 1
-      ? "the only HAProxy is"
+      ? "the only HAProxy that was asked is"
       : answered.length === haproxies.length
         ? `all ${haproxies.length} agree`
         : `those that answer, ${answered.length} of ${haproxies.length}, agree`;

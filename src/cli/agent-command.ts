@@ -1,8 +1,5 @@
-import { AppError } from "../core/errors.ts";
-import { nearest } from "../lib/nearest.ts";
 import type { Signals } from "../lib/process-signals.ts";
-
-type Action = (argv: readonly string[], signals: Signals) => Promise<number>;
+import { type Action, type Actions, dispatchTo } from "./dispatch.ts";
 
 const orders =
   (action: "maint" | "drain" | "ready" | "recover" | "list"): (() => Promise<Action>) =>
@@ -11,7 +8,7 @@ const orders =
     return (argv, signals) => agentOrders(action, argv, signals);
   };
 
-const ACTIONS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Action> }>> = {
+const ACTIONS: Actions = {
   ask: {
     summary: "ask an agent as HAProxy does, and explain what HAProxy makes of the answer",
     load: async () => (await import("./agent-ask.ts")).agentAsk,
@@ -24,28 +21,18 @@ const ACTIONS: Readonly<Record<string, { readonly summary: string; readonly load
 };
 
 /** `confd-haproxy agent …`: hands its words to the action; resolves to the exit code. Throws E_USAGE. */
-export async function agentCommand(argv: readonly string[], signals: Signals): Promise<number> {
-  const [name = "", ...rest] = argv;
-  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
-  if (action !== undefined) return (await action.load())(rest, signals);
-  if (["", "help", "-h", "--help", "-help"].includes(name)) {
-    process.stdout.write(overview());
-    return name === "" ? 2 : 0;
-  }
-  const close = nearest(name, Object.keys(ACTIONS));
-  throw new AppError("E_USAGE", `there is no action "${name}" of agent`, {
-    hint: close === undefined ? "see confd-haproxy agent --help" : `did you mean ${close}?`,
-  });
+export function agentCommand(argv: readonly string[], signals: Signals): Promise<number> {
+  const unknown = (name: string) => `there is no action "${name}" of agent`;
+  return dispatchTo(ACTIONS, { unknown, command: "confd-haproxy agent", overview }, argv, signals);
 }
 
-function overview(): string {
-  const lines = Object.entries(ACTIONS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+function overview(list: string): string {
   return `Usage: confd-haproxy agent <action> [options]
 
 Asks the agent port of a checker (--agent-port) for its answer, and takes servers out of use and back by hand.
 
 Actions:
-${lines.join("\n")}
+${list}
 
 confd-haproxy agent <action> --help shows the options of an action.
 `;

@@ -1,14 +1,10 @@
 #!/usr/bin/env node
-import { AppError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
-import { nearest } from "../lib/nearest.ts";
 import type { Signals } from "../lib/process-signals.ts";
+import { type Actions, dispatchTo } from "./dispatch.ts";
 import { runProcess } from "./run.ts";
 
-type Command = (argv: readonly string[], signals: Signals) => Promise<number>;
-
-/** Loaded when asked for: `render` does not pay for what `checkers` needs. */
-const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>> = {
+const COMMANDS: Actions = {
   render: {
     summary: "render templates from the store, check them, swap them in, apply them",
     load: async () => (await import("./render-command.ts")).renderCommand,
@@ -35,31 +31,21 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
 void runProcess(dispatch);
 
 async function dispatch(argv: readonly string[], signals: Signals): Promise<number> {
-  const [name = "", ...rest] = argv;
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command !== undefined) return (await command.load())(rest, signals);
-  if (["version", "-v", "--version", "-version"].includes(name)) {
+  if (["version", "-v", "--version", "-version"].includes(argv[0] ?? "")) {
     process.stdout.write(`confd-haproxy ${VERSION}\n`);
     return 0;
   }
-  if (["", "help", "-h", "--help", "-help"].includes(name)) {
-    process.stdout.write(overview());
-    return name === "" ? 2 : 0;
-  }
-  const close = nearest(name, Object.keys(COMMANDS));
-  throw new AppError("E_USAGE", `there is no command "${name}"`, {
-    hint: close === undefined ? "see confd-haproxy --help" : `did you mean ${close}?`,
-  });
+  const unknown = (name: string) => `there is no command "${name}"`;
+  return dispatchTo(COMMANDS, { unknown, command: "confd-haproxy", overview }, argv, signals);
 }
 
-function overview(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+function overview(list: string): string {
   return `Usage: confd-haproxy <command> [options]
 
 Keeps HAProxy pointed at the servers that may take traffic.
 
 Commands:
-${lines.join("\n")}
+${list}
 
 confd-haproxy <command> --help shows the options of a command.
 `;

@@ -18,7 +18,7 @@ const STRANGE = { active: undefined, row: "server_id=9" };
 
 test.each([
   ["all have one writer", status(haproxy("lb1"), haproxy("lb2")), "all 2 agree on s2", true],
-  ["there is one", status(haproxy("lb1")), "the only HAProxy is on s2", true],
+  ["there is one", status(haproxy("lb1")), "the only HAProxy that was asked is on s2", true],
   [
     "no client has come",
     status(haproxy("lb1", EMPTY), haproxy("lb2", EMPTY)),
